@@ -1,0 +1,64 @@
+// A decoder's mathematics, read from a Hugging Face config.json (spelling of transformers 4 or 5) and
+// written back. A field that changes the mathematics and is not implemented is refused by name.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/status.h"
+
+namespace cairn::nn {
+
+enum class ModelType : std::uint8_t { kApertus, kLlama, kQwen3, kMistral, kOlmo2 };
+std::string_view model_type_name(ModelType type);  // "apertus", ... as in config.json
+
+enum class Activation : std::uint8_t { kXielu, kSwiglu };
+// kPerHead: one (C) weight shared by all heads (Apertus, Qwen3). kFullWidth: one (H*C) weight (OLMo 2).
+enum class QkNorm : std::uint8_t { kNone, kPerHead, kFullWidth };
+// kPre: norm before attention and MLP. kPost: norm of their outputs before the residual sum (OLMo 2).
+enum class NormPlacement : std::uint8_t { kPre, kPost };
+
+enum class RopeType : std::uint8_t { kDefault, kLinear, kLlama3 };
+struct RopeConfig {
+  RopeType type = RopeType::kDefault;
+  double theta = 10000.0;
+  double factor = 1.0;  // kLinear and kLlama3
+  double low_freq_factor = 1.0;
+  double high_freq_factor = 4.0;
+  std::int64_t original_max_position_embeddings = 8192;
+};
+
+struct ModelConfig {
+  ModelType type = ModelType::kApertus;
+  std::int64_t vocab_size = 0;               // V
+  std::int64_t hidden_size = 0;              // D
+  std::int64_t intermediate_size = 0;        // F
+  std::int64_t num_hidden_layers = 0;        // L
+  std::int64_t num_attention_heads = 0;      // H
+  std::int64_t num_key_value_heads = 0;      // G
+  std::int64_t head_dim = 0;                 // C
+  std::int64_t max_position_embeddings = 0;  // longest sequence
+  double rms_norm_eps = 1e-5;
+  double initializer_range = 0.02;
+  bool tie_word_embeddings = false;
+  RopeConfig rope;
+  std::optional<std::int64_t> bos_token_id, eos_token_id, pad_token_id;  // eos: the first of a list
+
+  // What the type implies.
+  Activation activation() const;
+  QkNorm qk_norm() const;
+  NormPlacement norm_placement() const;
+};
+
+// Faults are listed all at once (kBadConfig). `text` is the whole file.
+Result<ModelConfig> model_config_from_json(std::string_view text);
+
+// What save_pretrained of transformers 5 writes. `dtype` is "float32" or "bfloat16".
+std::string model_config_to_json(const ModelConfig& config, std::string_view dtype);
+
+// Parameters, each counted once (tied weights once).
+std::int64_t num_parameters(const ModelConfig& config);
+
+}  // namespace cairn::nn

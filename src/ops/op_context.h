@@ -1,0 +1,23 @@
+// What every op gets besides its tensors: where to run and a planned workspace. Passed by reference,
+// never stored. On a CPU an op is done when it returns.
+#pragma once
+
+#include "device/thread_pool.h"
+#include "tensor/tensor_view.h"
+
+namespace cairn::ops {
+
+struct OpContext {
+  ThreadPool& pool;
+  TensorView workspace;  // uint8, planned scratch of at least workspace_bytes(pool.num_threads())
+};
+
+// Bytes that the ops of this folder may use at once: packing buffers of the GEMM, per-thread rows of
+// attention. Depends on nothing but the number of threads, so that a plan can be made without a run.
+std::int64_t workspace_bytes(int num_threads);
+
+// Whether an output replaces what its tensor held or adds to it. Activations are written (kOverwrite)
+// unless stated; parameter gradients always add.
+enum class WriteMode : unsigned char { kOverwrite, kAdd };
+
+}  // namespace cairn::ops

@@ -1,0 +1,28 @@
+// y = x / sqrt(mean_D(x^2) + eps) * weight.   Zhang & Sennrich 2019, arXiv:1910.07467, eq. 4.
+// Used over the model width (N, D) and, for query/key norms, over one head's channels (N*H, C).
+#pragma once
+
+#include "ops/op_context.h"
+
+namespace cairn::ops {
+
+//   y_ND      (N, D) float32   = ; may alias x
+//   rstd_N    (N) float32      = ; saved for backward
+//   x_ND      (N, D) float32
+//   weight_D  (D) float32
+// The mean of squares is summed in 16 fixed lanes: the bits do not depend on threads or vector width.
+void rms_norm_forward(const OpContext& ctx, TensorView y_ND, TensorView rstd_N, ConstTensorView x_ND,
+                      ConstTensorView weight_D, float eps);
+
+//   dx_ND     (N, D) float32   = or += per mode; may alias dy
+//   dy_ND     (N, D) float32
+//   x_ND      (N, D) float32   the forward's input
+void rms_norm_backward_input(const OpContext& ctx, TensorView dx_ND, ConstTensorView dy_ND,
+                             ConstTensorView x_ND, ConstTensorView weight_D, ConstTensorView rstd_N,
+                             WriteMode mode);
+
+//   dweight_D (D) float32      += ; summed over rows in order
+void rms_norm_backward_weight(const OpContext& ctx, TensorView dweight_D, ConstTensorView dy_ND,
+                              ConstTensorView x_ND, ConstTensorView rstd_N);
+
+}  // namespace cairn::ops
