@@ -1,0 +1,52 @@
+// The registration scheme of the command line. One function per group of subcommands, each in its own
+// *_command.cc; only those files and main.cc include CLI11. A command declares its options, and hands its work
+// to set_action(); main parses first, then runs the one action, prints its Status and turns it into the exit code.
+#pragma once
+
+#include <functional>
+#include <iosfwd>
+#include <utility>
+
+#include "base/status.h"
+#include "doors/file_system.h"
+
+namespace CLI {
+class App;
+}  // namespace CLI
+
+namespace cairn {
+class Clock;
+class Logger;
+}  // namespace cairn
+
+namespace cairn::apps {
+
+// What a command may reach, beyond its own options. Lives in main() for the whole process.
+struct CommandContext {
+  FileSystem& files;
+  Clock& clock;
+  Logger& log;                  // goes to standard error; never mixed with results
+  std::ostream& out;            // results: text, or JSON with --json
+  std::ostream& err;            // progress and questions
+  bool json = false;            // --json was given: machine-readable results, no progress bar
+  bool color = false;           // colours allowed: `err` is a terminal and NO_COLOR is unset
+  bool is_interactive = false;  // `err` is a terminal: progress bars make sense
+  std::function<Status()> action;
+
+  // Called from a command's CLI11 callback. `work` runs after the whole line has been parsed.
+  void set_action(std::function<Status()> work) { action = std::move(work); }
+};
+
+// Each adds its subcommands to `app`. `context` outlives the program's run; commands keep references to it.
+void add_config_command(CLI::App& app, CommandContext& context);
+void add_plan_command(CLI::App& app, CommandContext& context);
+void add_train_command(CLI::App& app, CommandContext& context);
+void add_eval_command(CLI::App& app, CommandContext& context);
+void add_generate_command(CLI::App& app, CommandContext& context);
+void add_checkpoint_command(CLI::App& app, CommandContext& context);
+// `cairn checkpoint parity`; `checkpoint` is the group that add_checkpoint_command made.
+void add_parity_command(CLI::App& checkpoint, CommandContext& context);
+void add_tokenizer_command(CLI::App& app, CommandContext& context);
+void add_data_command(CLI::App& app, CommandContext& context);
+
+}  // namespace cairn::apps
