@@ -1,32 +1,24 @@
-// A decoder language model as planned modules: declare() everything to a Plan, bind() to the Memory made
-// from it, then run forward and backward on microbatch slots. Nothing here allocates after bind().
-// Parameters are known by their Hugging Face name, never by position.
+// A decoder language model as planned modules: declare everything to a Plan, bind() to the Memory made from it,
+// then run forward and backward on microbatch slots. Nothing here allocates after bind().
+// Parameters are known by their Hugging Face name, never by position. One thread calls; the ThreadPool works.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
-#include <string>
-#include <vector>
 
 #include "device/memory.h"
+#include "device/thread_pool.h"
+#include "nn/initialize.h"
 #include "nn/model_config.h"
-#include "ops/op_context.h"
+#include "nn/parameter.h"
 #include "tensor/batch.h"
 #include "tensor/plan.h"
 
 namespace cairn::nn {
 
-enum class Initialization : std::uint8_t { kNormal, kNormalScaledByDepth, kOnes, kXieluAlphaP, kXieluAlphaN };
-
-struct Parameter {
-  std::string name;  // "model.layers.0.self_attn.q_proj.weight"
-  Shape shape;
-  Initialization initialization = Initialization::kNormal;
-  TensorId weight;
-  TensorId gradient;  // invalid in an inference plan
-};
-
 // What each block keeps from forward to backward. Results are bitwise the same under every policy.
+// kRecomputeBlock keeps the input of each block only and runs its forward again in backward.
 enum class SavePolicy : std::uint8_t { kAll, kRecomputeBlock };
 
 struct ModelShape {
@@ -43,42 +35,56 @@ class Model {
   Model(Model&&) noexcept;
   Model& operator=(Model&&) noexcept;
 
-  // Declares parameters, gradients, saved activations and scratch.  REQUIRES: a valid configuration.
+  // Parameters, gradients, saved activations (per slot) and scratch.  REQUIRES: a valid configuration.
   static Model declare_training(const ModelConfig& config, const ModelShape& shape, Plan& plan);
-  // Parameters, scratch for up to shape.sequence rows at once, and a key/value cache of `cache_rows` rows.
+  // Parameters and scratch only: evaluate() and logits(). shape.save_policy is ignored.
+  static Model declare_evaluation(const ModelConfig& config, const ModelShape& shape, Plan& plan);
+  // Parameters, scratch for up to shape.sequence rows at once (shape.batch must be 1), and a key/value cache of
+  // `cache_rows` rows per layer: decode().
   static Model declare_inference(const ModelConfig& config, const ModelShape& shape, std::int64_t cache_rows,
                                  Plan& plan);
 
   const ModelConfig& config() const;
   // In the order in which the forward pass uses them (embedding, layers 0.., norm, head).
   std::span<const Parameter> parameters() const;
+  // Constants that checkpoints of this model carry (xIELU's beta and eps per layer); empty for most types.
+  std::span<const Buffer> buffers() const;
 
-  // After this the model works on `memory`, which must outlive it. Fills RoPE tables. Weights are not touched.
+  // After this the model works on `memory`, which must outlive it, with `pool`. Fills the RoPE tables. Weights
+  // are not touched.  REQUIRES: pool.num_threads() <= shape.num_threads.
   void bind(const Memory& memory, ThreadPool& pool);
 
-  // Training. Runs the decoder on one microbatch; keeps in `slot` what backward needs.
-  //   loss_BT  (B, T) float32  = ; nats per position, 0 where the mask is 0
-  void forward(const BatchView& batch, int slot, TensorView loss_BT);
-  // REQUIRES: forward ran on this slot with the same batch. Adds to every parameter's gradient.
-  //   dloss_BT (B, T) float32: gradient of the objective by each position's loss (0 where masked)
-  void backward(const BatchView& batch, int slot, ConstTensorView dloss_BT);
-  // The logits of the last forward's final hidden states; for parity and evaluation, not for training.
-  //   logits_NV (B*T, V) float32 =
-  void logits(int slot, TensorView logits_NV);
+  // Training (declare_training). Runs the whole forward pass of one microbatch, and of the output head the
+  // backward pass too: logits exist for a fixed number of rows at a time and once only. Therefore the gradient
+  // of the objective by each loss is wanted here (it follows from mask and reduction, not from the losses).
+  // Adds (+=) to the gradients of lm_head (embed_tokens when tied) and of the last norm; keeps in `slot` what
+  // backward() needs.
+  //   loss_BT   (B, T) float32  = ; nats per position, 0 where the mask is 0
+  //   dloss_BT  (B, T) float32  gradient of the objective by each loss; 0 where the mask is 0
+  void forward(const BatchView& batch, int slot, TensorView loss_BT, ConstTensorView dloss_BT);
+  // REQUIRES: forward() ran on this slot with the same batch, and backward() has not since.
+  // Adds (+=) to the gradients of all other parameters.
+  void backward(const BatchView& batch, int slot);
 
-  // Inference. Appends tokens_T (T <= shape.sequence, int32) at cache row `num_cached` and writes the logits of
-  // the last one.   logits_V (V) float32 =
+  // Forward only. In a training plan these overwrite slot 0: no microbatch may be in flight there.
+  //   loss_BT       (B, T) float32  = ; as in forward()
+  //   predicted_BT  (B, T) int32    = ; the id of the largest logit, the lowest one on ties; or a null view
+  void evaluate(const BatchView& batch, TensorView loss_BT, TensorView predicted_BT);
+  //   logits_NV     (B*T, V) float32  = ; targets and mask of the batch are not read
+  void logits(const BatchView& batch, TensorView logits_NV);
+
+  // Inference (declare_inference). Appends tokens to the cache at row `num_cached` and writes the logits of the
+  // last one. The bits do not depend on how a prompt is cut into calls.
+  //   tokens_T  (T) int32, T <= shape.sequence, num_cached + T <= cache_rows, ids in [0, V)
+  //   logits_V  (V) float32  =
   void decode(ConstTensorView tokens_T, std::int64_t num_cached, TensorView logits_V);
+  std::int64_t cache_rows() const;
+  std::int64_t max_decode_rows() const;  // shape.sequence
 
  private:
   struct Impl;
+  explicit Model(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
-
-// Fills every weight: normal(0, initializer_range) for matrices and embeddings, o_proj and down_proj scaled by
-// 1/sqrt(2 L), norms 1, xIELU scalars so that alpha_p = alpha_n = 0.8. Counter-based: keyed by (seed, parameter
-// name, element), so independent of layout and order.
-void initialize_weights(std::span<const Parameter> parameters, const Memory& memory,
-                        const ModelConfig& config, std::uint64_t seed);
 
 }  // namespace cairn::nn

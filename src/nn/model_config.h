@@ -6,13 +6,16 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "base/faults.h"
 #include "base/status.h"
 
 namespace cairn::nn {
 
 enum class ModelType : std::uint8_t { kApertus, kLlama, kQwen3, kMistral, kOlmo2 };
 std::string_view model_type_name(ModelType type);  // "apertus", ... as in config.json
+std::optional<ModelType> model_type_from_name(std::string_view name);
 
 enum class Activation : std::uint8_t { kXielu, kSwiglu };
 // kPerHead: one (C) weight shared by all heads (Apertus, Qwen3). kFullWidth: one (H*C) weight (OLMo 2).
@@ -45,18 +48,26 @@ struct ModelConfig {
   bool tie_word_embeddings = false;
   RopeConfig rope;
   std::optional<std::int64_t> bos_token_id, eos_token_id, pad_token_id;  // eos: the first of a list
+  std::vector<std::int64_t> other_eos_token_ids;                         // the rest of that list
 
   // What the type implies.
   Activation activation() const;
   QkNorm qk_norm() const;
   NormPlacement norm_placement() const;
+
+  // The defaults of a type where its config.json names nothing (transformers 5.17); sizes included.
+  static ModelConfig defaults(ModelType type);
 };
 
 // Faults are listed all at once (kBadConfig). `text` is the whole file.
 Result<ModelConfig> model_config_from_json(std::string_view text);
 
-// What save_pretrained of transformers 5 writes. `dtype` is "float32" or "bfloat16".
+// The text that save_pretrained of transformers 5 writes, final newline included. `dtype` is "float32" or "bfloat16".
 std::string model_config_to_json(const ModelConfig& config, std::string_view dtype);
+
+// Faults of the sizes themselves (zero, not divisible, out of range), however the configuration was made; for
+// configurations built from a run file. `prefix` goes before each field name: "model.".
+Faults check_model_config(const ModelConfig& config, std::string_view prefix);
 
 // Parameters, each counted once (tied weights once).
 std::int64_t num_parameters(const ModelConfig& config);
