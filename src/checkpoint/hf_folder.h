@@ -1,0 +1,91 @@
+// A model folder as transformers' save_pretrained writes it: config.json, generation_config.json, tokenizer
+// files, model.safetensors or model-0000i-of-0000n.safetensors with an index.
+// Format: docs/formats/hugging-face-folder.md. Not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "checkpoint/named_tensor.h"
+#include "doors/file_system.h"
+#include "nn/model.h"
+#include "nn/model_config.h"
+
+namespace cairn::checkpoint {
+
+// One tensor of one safetensors file.
+struct StoredTensor {
+  std::string name;
+  DType dtype = DType::kFloat32;
+  Shape shape;
+  std::string file;            // relative to the folder: "model-00001-of-00002.safetensors"
+  std::int64_t offset = 0;     // of its first byte in that file
+  std::int64_t num_bytes = 0;  // dtype_size(dtype) * shape.num_elements()
+};
+
+class HfFolder {
+ public:
+  // Reads the JSON files and the headers, not the weights. `files` must outlive the folder.
+  // kNoInput: no such folder, no config.json or no weights. kBadData: anything malformed, a shard missing, a
+  // tensor in two shards, an index that disagrees with its shards; all faults at once.
+  static Result<HfFolder> open(FileSystem& files, const std::string& path);
+
+  const std::string& path() const { return path_; }
+  const std::string& config_text() const { return config_text_; }
+  const std::string& generation_config_text() const { return generation_config_text_; }  // "" when missing
+  // Names, relative to the folder, of the tokenizer files that are present ("tokenizer.json", ...).
+  std::span<const std::string> tokenizer_files() const { return tokenizer_files_; }
+  std::span<const StoredTensor> tensors() const { return tensors_; }  // by name
+  const StoredTensor* find(std::string_view name) const;              // nullptr when missing
+
+  // Fills out_F32 (any shape with as many elements, float32) from a tensor stored as F32, BF16, F16 or F64.
+  Status read(const StoredTensor& tensor, TensorView out) const;
+
+ private:
+  HfFolder() = default;
+  FileSystem* files_ = nullptr;
+  std::string path_;
+  std::string config_text_;
+  std::string generation_config_text_;
+  std::vector<std::string> tokenizer_files_;
+  std::vector<StoredTensor> tensors_;
+};
+
+// Fills every target by name, converting BF16, F16 and F64 to float32. Nothing is written to the targets unless
+// names, shapes and dtypes agree; all faults at once (kBadData): missing, unexpected, wrong shape, wrong dtype.
+// Accepted beside the targets: xIELU buffers (mlp.act_fn.beta, .eps; checked against the model's constants),
+// rotary inv_freq buffers of old exports (ignored), lm_head.weight of a tied model (checked to equal the embedding).
+Status load_tensors(const HfFolder& folder, std::span<const NamedTarget> targets);
+Status load_weights(const HfFolder& folder, std::span<const nn::Parameter> parameters, const Memory& memory);
+
+// What stands beside the weights in a model folder.
+struct ModelFiles {
+  std::string config_json;             // nn::model_config_to_json
+  std::string generation_config_json;  // default_generation_config_json, or the text of the source folder
+  struct Copied {
+    std::string name;         // "tokenizer.json"
+    std::string source_path;  // read when written; must not lie in a checkpoint that retention may delete
+  };
+  std::vector<Copied> tokenizer_files;
+};
+// generation_config.json as save_pretrained derives it from a model configuration.
+std::string default_generation_config_json(const nn::ModelConfig& config);
+// Tokenizer files present in `folder` (a model folder, or the folder of a tokenizer.json), ready to be copied.
+std::vector<ModelFiles::Copied> tokenizer_files_in(FileSystem& files, const std::string& folder);
+
+struct HfWriteOptions {
+  DType dtype = DType::kFloat32;                 // kFloat32 or kBFloat16 (rounded to nearest even)
+  std::int64_t shard_bytes_max = 5'000'000'000;  // one tensor above this gets a shard of its own
+};
+
+// Writes a new folder: all files synced under a temporary name, then one rename. The weights are given once each
+// (a tied lm_head not at all); xIELU buffers are added. kCannotWrite when `path` exists.
+Status write_hf_folder(FileSystem& files, const std::string& path, const ModelFiles& model_files,
+                       std::span<const NamedTensor> weights, const HfWriteOptions& options);
+
+}  // namespace cairn::checkpoint
