@@ -12,21 +12,12 @@
 
 #include "base/status.h"
 #include "checkpoint/named_tensor.h"
+#include "checkpoint/tensor_set.h"
 #include "doors/file_system.h"
-#include "nn/model.h"
 #include "nn/model_config.h"
+#include "nn/parameter.h"
 
 namespace cairn::checkpoint {
-
-// One tensor of one safetensors file.
-struct StoredTensor {
-  std::string name;
-  DType dtype = DType::kFloat32;
-  Shape shape;
-  std::string file;            // relative to the folder: "model-00001-of-00002.safetensors"
-  std::int64_t offset = 0;     // of its first byte in that file
-  std::int64_t num_bytes = 0;  // dtype_size(dtype) * shape.num_elements()
-};
 
 class HfFolder {
  public:
@@ -40,28 +31,26 @@ class HfFolder {
   const std::string& generation_config_text() const { return generation_config_text_; }  // "" when missing
   // Names, relative to the folder, of the tokenizer files that are present ("tokenizer.json", ...).
   std::span<const std::string> tokenizer_files() const { return tokenizer_files_; }
-  std::span<const StoredTensor> tensors() const { return tensors_; }  // by name
-  const StoredTensor* find(std::string_view name) const;              // nullptr when missing
-
-  // Fills out_F32 (any shape with as many elements, float32) from a tensor stored as F32, BF16, F16 or F64.
-  Status read(const StoredTensor& tensor, TensorView out) const;
+  // Name, dtype, shape and shard of every tensor; reads them.
+  const TensorSet& tensors() const { return tensors_; }
 
  private:
   HfFolder() = default;
-  FileSystem* files_ = nullptr;
   std::string path_;
   std::string config_text_;
   std::string generation_config_text_;
   std::vector<std::string> tokenizer_files_;
-  std::vector<StoredTensor> tensors_;
+  TensorSet tensors_;
 };
 
 // Fills every target by name, converting BF16, F16 and F64 to float32. Nothing is written to the targets unless
 // names, shapes and dtypes agree; all faults at once (kBadData): missing, unexpected, wrong shape, wrong dtype.
 // Accepted beside the targets: xIELU buffers (mlp.act_fn.beta, .eps; checked against the model's constants),
 // rotary inv_freq buffers of old exports (ignored), lm_head.weight of a tied model (checked to equal the embedding).
-Status load_tensors(const HfFolder& folder, std::span<const NamedTarget> targets);
-Status load_weights(const HfFolder& folder, std::span<const nn::Parameter> parameters, const Memory& memory);
+Status load_tensors(const HfFolder& folder, std::span<const NamedTarget> targets,
+                    std::span<const nn::Buffer> buffers);
+Status load_weights(const HfFolder& folder, std::span<const nn::Parameter> parameters,
+                    std::span<const nn::Buffer> buffers, const Memory& memory);
 
 // What stands beside the weights in a model folder.
 struct ModelFiles {
@@ -72,6 +61,7 @@ struct ModelFiles {
     std::string source_path;  // read when written; must not lie in a checkpoint that retention may delete
   };
   std::vector<Copied> tokenizer_files;
+  std::vector<nn::Buffer> buffers;  // Model::buffers(), written with the weights
 };
 // generation_config.json as save_pretrained derives it from a model configuration.
 std::string default_generation_config_json(const nn::ModelConfig& config);
@@ -84,7 +74,7 @@ struct HfWriteOptions {
 };
 
 // Writes a new folder: all files synced under a temporary name, then one rename. The weights are given once each
-// (a tied lm_head not at all); xIELU buffers are added. kCannotWrite when `path` exists.
+// (a tied lm_head not at all); buffers are added. kCannotWrite when `path` exists.
 Status write_hf_folder(FileSystem& files, const std::string& path, const ModelFiles& model_files,
                        std::span<const NamedTensor> weights, const HfWriteOptions& options);
 

@@ -3,15 +3,12 @@
 // Format: docs/formats/checkpoint.md.
 #pragma once
 
-#include <array>
-#include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/hash.h"
 #include "base/status.h"
 
 namespace cairn::checkpoint {
@@ -19,29 +16,13 @@ namespace cairn::checkpoint {
 inline constexpr int kManifestVersion = 1;
 inline constexpr std::string_view kManifestName = "manifest.json";
 
-// A running XXH3-128. Fixed size, allocates once.
-class Hasher {
- public:
-  Hasher();
-  ~Hasher();
-  Hasher(Hasher&&) noexcept;
-  Hasher& operator=(Hasher&&) noexcept;
-  void update(std::span<const std::byte> bytes);
-  void update(std::string_view text);
-  std::string hex() const;  // 32 digits, most significant first
-
- private:
-  struct State;
-  std::unique_ptr<State> state_;
-};
-
 // A hasher that has already taken in who the file is: run id, step and name, each with its length.
 Hasher file_hasher(std::string_view run_id, std::int64_t step, std::string_view name);
 
 struct ManifestFile {
   std::string name;  // relative to the checkpoint folder, '/' between parts, no "..", not absolute
   std::int64_t num_bytes = 0;
-  std::string hash;  // hex XXH3-128 by file_hasher
+  Hash128 hash;  // by file_hasher
   friend bool operator==(const ManifestFile&, const ManifestFile&) = default;
 };
 
@@ -52,8 +33,8 @@ struct Manifest {
   std::int64_t saved_at_unix_s = 0;
   // Where the float32 weights are: "training/master", or "model" when the model files are float32 themselves.
   std::string master;
-  // XXH3-128 over the names and bytes of all tensors, without run id, step or time: equal for equal tensors.
-  std::string tensors_hash;
+  // Over names and float32 bytes of weights and moments, without run id, step or time: equal for equal tensors.
+  Hash128 tensors_hash;
   std::vector<std::string> moments;  // "exp_avg", ...
   std::vector<ManifestFile> files;   // by name; the manifest itself is not listed
   friend bool operator==(const Manifest&, const Manifest&) = default;

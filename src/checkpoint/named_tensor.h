@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "device/memory.h"
-#include "nn/model.h"
+#include "nn/parameter.h"
 #include "tensor/tensor_view.h"
 
 namespace cairn::checkpoint {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/status.h"
@@ -75,5 +76,9 @@ Result<TrainState> read_train_state(FileSystem& files, const std::string& path);
 // checked before anything is written. kBadData lists all faults.
 Status restore_tensors(FileSystem& files, const std::string& path, std::span<const NamedTarget> weights,
                        std::span<const MomentTargets> moments);
+
+// Weights only, from the folder of a StartDecision: a checkpoint (verified, float32 master) or a model folder.
+Status restore_weights(FileSystem& files, const std::string& path, std::span<const NamedTarget> weights,
+                       std::span<const nn::Buffer> buffers);
 
 }  // namespace cairn::checkpoint
