@@ -1,6 +1,7 @@
 #include "parallel/step_batch.h"
 
 #include <string>
+#include <utility>
 
 namespace cairn::parallel {
 namespace {
@@ -47,33 +48,29 @@ StepBatch StepBatch::declare(std::int64_t num_microbatches_max, std::int64_t bat
 
 void StepBatch::bind(const Memory& memory) {
   for (const Ids& ids : ids_) {
-    const Rows rows{memory.view(ids.tokens),    memory.view(ids.targets), memory.view(ids.loss_mask),
-                    memory.view(ids.positions), memory.view(ids.first_key), memory.view(ids.loss),
-                    memory.view(ids.dloss)};
-    microbatches_.push_back(rows);
-    const BatchView batch{rows.tokens, rows.targets, rows.loss_mask, rows.positions, rows.first_key};
-    views_.push_back({batch, rows.loss, rows.dloss});
+    Rows rows{{memory.view(ids.tokens), memory.view(ids.targets), memory.view(ids.loss_mask),
+               memory.view(ids.positions), memory.view(ids.first_key)},
+              memory.view(ids.loss),
+              memory.view(ids.dloss)};
+    views_.push_back({rows.batch.view(), rows.loss_BT, rows.dloss_BT});
+    microbatches_.push_back(std::move(rows));
   }
 }
 
-SampleRows StepBatch::sample(std::int64_t index) {
-  CHECK(index >= 0 && index < num_samples_max(), "sample outside the step");
-  const Rows& rows = microbatches_[static_cast<std::size_t>(index / batch_)];
-  const std::int64_t row = index % batch_;
-  const auto row_of = [&](const TensorView& view) { return view.rows(row, 1).reshape(Shape{view.dim(1)}); };
-  return {row_of(rows.tokens), row_of(rows.targets), row_of(rows.loss_mask), row_of(rows.positions),
-          row_of(rows.first_key)};
+data::MutableBatch& StepBatch::microbatch(std::int64_t index) {
+  CHECK(index >= 0 && index < static_cast<std::int64_t>(microbatches_.size()), "microbatch outside the step");
+  return microbatches_[static_cast<std::size_t>(index)].batch;
 }
 
 std::int64_t StepBatch::fold_reduction(LossReduction reduction, std::int64_t num_microbatches) {
   const std::span<const Rows> used(microbatches_.data(), static_cast<std::size_t>(num_microbatches));
   std::int64_t total = 0;
   for (const Rows& rows : used) {
-    total += count_predicted(rows.loss_mask);
+    total += count_predicted(rows.batch.loss_mask_BT);
   }
   for (const Rows& rows : used) {
     const bool is_token_mean = reduction == LossReduction::kToken;
-    const std::int64_t count = is_token_mean ? total : count_predicted(rows.loss_mask) * num_microbatches;
+    const std::int64_t count = is_token_mean ? total : count_predicted(rows.batch.loss_mask_BT) * num_microbatches;
     scale_masks(rows.dloss, rows.loss_mask, count == 0 ? 0.0 : 1.0 / static_cast<double>(count));
   }
   return total;
@@ -83,7 +80,7 @@ double StepBatch::loss_sum(std::int64_t num_microbatches) const {
   double sum = 0;
   for (std::int64_t m = 0; m < num_microbatches; ++m) {
     const Rows& rows = microbatches_[static_cast<std::size_t>(m)];
-    const auto loss = rows.loss.span<float>();
+    const auto loss = rows.loss_BT.span<float>();
     for (std::size_t i = 0; i < loss.size(); ++i) {
       sum += static_cast<double>(loss[i]);  // 0 where the mask is 0
     }

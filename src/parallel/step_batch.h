@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "data/batch_builder.h"
 #include "device/memory.h"
 #include "parallel/executor.h"
 #include "tensor/plan.h"
@@ -16,13 +17,6 @@ namespace cairn::parallel {
 // kToken: one mean over all predicted tokens of the step (fine-tuning).
 enum class LossReduction : std::uint8_t { kMicrobatch, kToken };
 
-// Writable rows of one sample, (T) each.
-struct SampleRows {
-  TensorView tokens_T, targets_T;        // int32
-  TensorView loss_mask_T;                // float32
-  TensorView positions_T, first_key_T;   // int32
-};
-
 class StepBatch {
  public:
   // Declares io tensors for `num_microbatches_max` microbatches of (B, T).
@@ -31,8 +25,8 @@ class StepBatch {
 
   std::int64_t samples_per_microbatch() const { return batch_; }
   std::int64_t num_samples_max() const { return static_cast<std::int64_t>(ids_.size()) * batch_; }
-  // Rows of sample `index` of the step; sample index / B is its microbatch.
-  SampleRows sample(std::int64_t index);
+  // What the data plane fills: sample i of the step is row i % B of microbatch i / B.
+  data::MutableBatch& microbatch(std::int64_t index);
 
   // Computes dloss of the first `num_microbatches` from their masks (=). A microbatch, or a step, with nothing to
   // predict gets gradient 0. Returns the number of positions with a mask of 1.
@@ -47,7 +41,8 @@ class StepBatch {
     TensorId tokens, targets, loss_mask, positions, first_key, loss, dloss;
   };
   struct Rows {
-    TensorView tokens, targets, loss_mask, positions, first_key, loss, dloss;  // (B, T)
+    data::MutableBatch batch;
+    TensorView loss_BT, dloss_BT;
   };
   std::int64_t batch_ = 0;
   std::vector<Ids> ids_;

@@ -20,7 +20,7 @@ class StepBatchTest : public testing::Test {
     }
   }
   void set_mask(std::int64_t sample, float value) {
-    std::ranges::fill(batch_.sample(sample).loss_mask_T.span<float>(), value);
+    std::ranges::fill(batch_.microbatch(sample / 2).loss_mask_BT.rows(sample % 2, 1).span<float>(), value);
   }
   float dloss(std::size_t microbatch, std::size_t position) {
     return batch_.microbatches()[microbatch].dloss_BT.span<float>()[position];
@@ -57,8 +57,8 @@ TEST_F(StepBatchTest, NothingToPredictGivesZeroNeverNan) {
   }
 }
 
-TEST_F(StepBatchTest, SamplesAreRowsOfTheirMicrobatch) {
-  batch_.sample(3).tokens_T.span<std::int32_t>()[2] = 77;
+TEST_F(StepBatchTest, TheFilledRowsAreWhatTheModelSees) {
+  batch_.microbatch(1).tokens_BT.span<std::int32_t>()[1 * 4 + 2] = 77;
   EXPECT_EQ(batch_.microbatches()[1].batch.tokens_BT.span<std::int32_t>()[1 * 4 + 2], 77);
 }
 
