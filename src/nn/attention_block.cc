@@ -1,0 +1,169 @@
+#include "nn/attention_block.h"
+
+#include "ops/attention.h"
+#include "ops/rope.h"
+
+namespace cairn::nn {
+namespace {
+
+using ops::WriteMode;
+
+// The first elements of a flat tensor under other dims.
+TensorView prefix_view(TensorView flat, Shape shape) {
+  return flat.rows(0, shape.num_elements()).reshape(shape);
+}
+
+}  // namespace
+
+AttentionBlock::Heads AttentionBlock::declare_heads(DeclareContext& ctx, const std::string& prefix,
+                                                    const std::string& letter, std::int64_t num_heads) {
+  const std::int64_t width = num_heads * ctx.config.head_dim;
+  Heads heads;
+  heads.num_heads = num_heads;
+  heads.projection =
+      Linear::declare(ctx, prefix + letter + "_proj", width, ctx.config.hidden_size, Initialization::kNormal);
+  if (ctx.config.qk_norm() != QkNorm::kNone) {
+    heads.raw = ctx.add(prefix + letter + "_raw", Shape{ctx.num_rows(), width}, ctx.inner);
+  }
+  if (letter == "q" || ctx.cache_rows == 0) {
+    heads.rotated = ctx.add(prefix + letter, Shape{ctx.num_rows(), width}, ctx.inner);
+  }
+  return heads;
+}
+
+void AttentionBlock::declare_norm(DeclareContext& ctx, const std::string& prefix, const std::string& letter,
+                                  Heads& heads) {
+  if (ctx.config.qk_norm() == QkNorm::kPerHead) {
+    heads.norm = RmsNorm::declare(ctx, prefix + letter + "_norm", ctx.config.head_dim, heads.num_heads);
+  } else if (ctx.config.qk_norm() == QkNorm::kFullWidth) {
+    heads.norm = RmsNorm::declare(ctx, prefix + letter + "_norm", heads.num_heads * ctx.config.head_dim, 1);
+  }
+}
+
+AttentionBlock AttentionBlock::declare(DeclareContext& ctx, const std::string& prefix) {
+  const ModelConfig& config = ctx.config;
+  const std::int64_t N = ctx.num_rows();
+  const std::int64_t query_width = config.num_attention_heads * config.head_dim;
+  const std::int64_t key_width = config.num_key_value_heads * config.head_dim;
+  AttentionBlock block;
+  block.head_dim_ = config.head_dim;
+  block.q_ = declare_heads(ctx, prefix, "q", config.num_attention_heads);
+  block.k_ = declare_heads(ctx, prefix, "k", config.num_key_value_heads);
+  block.v_proj_ =
+      Linear::declare(ctx, prefix + "v_proj", key_width, config.hidden_size, Initialization::kNormal);
+  declare_norm(ctx, prefix, "q", block.q_);
+  declare_norm(ctx, prefix, "k", block.k_);
+  block.o_proj_ = Linear::declare(ctx, prefix + "o_proj", config.hidden_size, query_width,
+                                  Initialization::kNormalScaledByDepth);
+  block.o_ = ctx.add(prefix + "o", Shape{N, query_width}, ctx.inner);
+  block.lse_ = ctx.add(prefix + "lse", Shape{N * config.num_attention_heads}, ctx.inner);
+  if (ctx.cache_rows > 0) {
+    block.k_cache_ = ctx.add(prefix + "k_cache", Shape{ctx.cache_rows, key_width}, Lifetime::kIo);
+    block.v_cache_ = ctx.add(prefix + "v_cache", Shape{ctx.cache_rows, key_width}, Lifetime::kIo);
+  } else {
+    block.v_ = ctx.add(prefix + "v", Shape{N, key_width}, ctx.inner);
+  }
+  if (ctx.with_gradients) {
+    const ScratchScope scope(ctx.plan);
+    block.do_ = ctx.add(prefix + "do", Shape{N, query_width}, Lifetime::kScratch);
+    block.dq_ = ctx.add(prefix + "dq", Shape{N, query_width}, Lifetime::kScratch);
+    block.dk_ = ctx.add(prefix + "dk", Shape{N, key_width}, Lifetime::kScratch);
+    block.dv_ = ctx.add(prefix + "dv", Shape{N, key_width}, Lifetime::kScratch);
+    block.delta_ = ctx.add(prefix + "delta", Shape{N * config.num_attention_heads}, Lifetime::kScratch);
+  }
+  return block;
+}
+
+void AttentionBlock::rotate(const RunContext& run, const Heads& heads, TensorView out,
+                            ConstTensorView x_ND) const {
+  const Shape shape_NHC{run.num_rows(), heads.num_heads, head_dim_};
+  if (heads.raw.is_valid()) {
+    const TensorView raw = run.rows(heads.raw);
+    heads.projection.forward(run, raw, x_ND, WriteMode::kOverwrite);
+    heads.norm.forward(run, out, raw);
+  } else {
+    heads.projection.forward(run, out, x_ND, WriteMode::kOverwrite);
+  }
+  const TensorView out_NHC = out.reshape(shape_NHC);
+  ops::rope_forward(run.ops, out_NHC, out_NHC, run.positions_N, run.cos_PK, run.sin_PK);
+}
+
+void AttentionBlock::unrotate(const RunContext& run, const Heads& heads, TensorView dheads) const {
+  const TensorView dheads_NHC = dheads.reshape(Shape{run.num_rows(), heads.num_heads, head_dim_});
+  ops::rope_backward(run.ops, dheads_NHC, dheads_NHC, run.positions_N, run.cos_PK, run.sin_PK);
+  if (heads.raw.is_valid()) {
+    const TensorView raw = run.rows(heads.raw);
+    heads.norm.backward_weight(run, dheads, raw);
+    heads.norm.backward_input(run, dheads, dheads, raw, WriteMode::kOverwrite);
+  }
+}
+
+TensorView AttentionBlock::cached(const RunContext& run, TensorId cache, std::int64_t begin,
+                                  std::int64_t count) const {
+  return run.view(cache).rows(begin, count);
+}
+
+void AttentionBlock::forward(const RunContext& run, ConstTensorView x_ND) const {
+  const bool is_cached = k_cache_.is_valid();
+  CHECK(is_cached || run.num_cached == 0, "attention without a cache cannot continue a sequence");
+  const std::int64_t S = run.num_cached + run.T;
+  const TensorView q = run.rows(q_.rotated);
+  const TensorView new_k = is_cached ? cached(run, k_cache_, run.num_cached, run.T) : run.rows(k_.rotated);
+  const TensorView new_v = is_cached ? cached(run, v_cache_, run.num_cached, run.T) : run.rows(v_);
+  rotate(run, q_, q, x_ND);
+  rotate(run, k_, new_k, x_ND);
+  v_proj_.forward(run, new_v, x_ND, WriteMode::kOverwrite);
+
+  const ops::AttentionDims dims{run.B, run.T, S, q_.num_heads, k_.num_heads, head_dim_, run.num_cached};
+  const Shape query_shape{run.B, run.T, q_.num_heads, head_dim_};
+  const Shape key_shape{run.B, S, k_.num_heads, head_dim_};
+  const TensorView k = is_cached ? cached(run, k_cache_, 0, S) : new_k;
+  const TensorView v = is_cached ? cached(run, v_cache_, 0, S) : new_v;
+  ops::attention_forward(run.ops, dims, run.rows(o_).reshape(query_shape),
+                         prefix_view(run.view(lse_), Shape{run.B, q_.num_heads, run.T}),
+                         q.reshape(query_shape), k.reshape(key_shape), v.reshape(key_shape),
+                         run.first_key_BT);
+}
+
+void AttentionBlock::project(const RunContext& run, TensorView out_ND, WriteMode mode) const {
+  o_proj_.forward(run, out_ND, run.rows(o_), mode);
+}
+
+void AttentionBlock::backward(const RunContext& run, TensorView dx_ND, ConstTensorView dout_ND,
+                              ConstTensorView x_ND, WriteMode mode) const {
+  const TensorView do_NX = run.rows(do_);
+  o_proj_.backward_weight(run, dout_ND, run.rows(o_));
+  o_proj_.backward_input(run, do_NX, dout_ND, WriteMode::kOverwrite);
+
+  const ops::AttentionDims dims{run.B, run.T, run.T, q_.num_heads, k_.num_heads, head_dim_, 0};
+  const Shape query_shape{run.B, run.T, q_.num_heads, head_dim_};
+  const Shape key_shape{run.B, run.T, k_.num_heads, head_dim_};
+  const Shape row_shape{run.B, q_.num_heads, run.T};
+  const TensorView dq = run.rows(dq_);
+  const TensorView dk = run.rows(dk_);
+  const TensorView dv = run.rows(dv_);
+  ops::AttentionBackward args;
+  args.dq_BTHC = dq.reshape(query_shape);
+  args.dk_BSGC = dk.reshape(key_shape);
+  args.dv_BSGC = dv.reshape(key_shape);
+  args.delta_BHT = run.view(delta_).reshape(row_shape);
+  args.do_BTHC = do_NX.reshape(query_shape);
+  args.q_BTHC = run.rows(q_.rotated).reshape(query_shape);
+  args.k_BSGC = run.rows(k_.rotated).reshape(key_shape);
+  args.v_BSGC = run.rows(v_).reshape(key_shape);
+  args.o_BTHC = run.rows(o_).reshape(query_shape);
+  args.lse_BHT = run.view(lse_).reshape(row_shape);
+  args.first_key_BT = run.first_key_BT;
+  ops::attention_backward(run.ops, dims, args);
+
+  unrotate(run, q_, dq);
+  unrotate(run, k_, dk);
+  q_.projection.backward_weight(run, dq, x_ND);
+  k_.projection.backward_weight(run, dk, x_ND);
+  v_proj_.backward_weight(run, dv, x_ND);
+  q_.projection.backward_input(run, dx_ND, dq, mode);
+  k_.projection.backward_input(run, dx_ND, dk, WriteMode::kAdd);
+  v_proj_.backward_input(run, dx_ND, dv, WriteMode::kAdd);
+}
+
+}  // namespace cairn::nn
