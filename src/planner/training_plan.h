@@ -1,0 +1,48 @@
+// The memory of a training process, declared once: `cairn plan` prints this plan and the trainer runs on it, so
+// what is printed is what is allocated. Nothing here allocates tensors; a login node is enough.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <variant>
+
+#include "device/memory.h"
+#include "nn/model.h"
+#include "optim/adamw.h"
+#include "optim/ademamix.h"
+#include "optim/clip.h"
+#include "optim/optimizer.h"
+#include "parallel/evaluation.h"
+#include "parallel/executor.h"
+#include "parallel/step_batch.h"
+#include "tensor/plan.h"
+
+namespace cairn::planner {
+
+struct TrainingPlanInputs {
+  nn::ModelConfig model;
+  nn::ModelShape shape;               // of one training microbatch; shape.num_threads sizes workspaces
+  std::int64_t max_microbatches = 1;  // of the largest step
+  std::variant<optim::AdamWConfig, optim::AdemamixConfig> optimizer;
+  double clip = 0.0;  // largest gradient norm, 0: no clipping
+};
+
+struct TrainingPlan {
+  Plan plan;  // sealed, one slot
+  nn::Model model;
+  std::unique_ptr<optim::Optimizer> optimizer;
+  std::unique_ptr<optim::GradientClip> clip;
+  parallel::Executor executor;  // with the partial sums of the reduction tree
+  parallel::StepBatch batch;
+  parallel::EvaluationIds evaluation;  // one microbatch of held-out data
+
+  // Hands the memory to everything above; both outlive this. `now_s` reads a monotonic clock.
+  void bind(const Memory& memory, ThreadPool& pool, const std::function<double()>& now_s);
+};
+
+// REQUIRES: a model configuration without faults, sizes >= 1. The result does not move: Memory keeps a pointer to
+// its plan.
+std::unique_ptr<TrainingPlan> make_training_plan(const TrainingPlanInputs& inputs);
+
+}  // namespace cairn::planner
