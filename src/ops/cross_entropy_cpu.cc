@@ -1,0 +1,118 @@
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <string>
+
+#include "ops/cross_entropy_backends.h"
+#include "ops/vector_loop.h"
+#include "ops/vector_math.h"
+
+namespace cairn::ops::cpu {
+namespace {
+
+// Logits that stay in the first-level cache between the search of their maximum and the sum of exponentials,
+// so that a row of any vocabulary is read from memory once.
+constexpr std::int64_t kChunk = 4096;
+
+float maximum_of(const float* x, std::int64_t count) {
+  Lanes<float> lanes;
+  lanes.fill(-std::numeric_limits<float>::infinity());
+  std::int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    for (std::size_t lane = 0; lane < lanes.size(); ++lane) {
+      const float v = x[i + static_cast<std::int64_t>(lane)];
+      lanes[lane] = lanes[lane] < v ? v : lanes[lane];
+    }
+  }
+  float maximum = -std::numeric_limits<float>::infinity();
+  for (; i < count; ++i) {
+    maximum = maximum < x[i] ? x[i] : maximum;
+  }
+  for (const float v : lanes) {
+    maximum = maximum < v ? v : maximum;
+  }
+  return maximum;
+}
+
+struct LogSumExp {
+  float maximum;
+  float log_sum;  // the log-sum-exp is maximum + log_sum
+};
+
+LogSumExp log_sum_exp(const float* x, std::int64_t V) {
+  float maximum = -std::numeric_limits<float>::infinity();
+  double sum = 0.0;  // of exp(x - maximum)
+  for (std::int64_t begin = 0; begin < V; begin += kChunk) {
+    const std::int64_t count = std::min(kChunk, V - begin);
+    const float* const chunk = x + begin;
+    const float chunk_maximum = maximum_of(chunk, count);
+    if (chunk_maximum > maximum) {
+      sum *= static_cast<double>(fast_exp_nonpositive(maximum - chunk_maximum));
+      maximum = chunk_maximum;
+    }
+    Lanes<double> lanes{};
+    add_to_lanes(lanes, count, [&](std::int64_t i) { return fast_exp_nonpositive(chunk[i] - maximum); });
+    sum += sum_lanes(lanes);
+  }
+  return {maximum, fast_log(static_cast<float>(sum))};
+}
+
+std::int64_t checked_target(const std::int32_t* targets, std::int64_t row, std::int64_t V) {
+  const std::int64_t target = targets[row];
+  CHECK(target >= 0 && target < V, "cross_entropy: target " + std::to_string(target) + " of row " +
+                                       std::to_string(row) + " is outside the vocabulary of " +
+                                       std::to_string(V));
+  return target;
+}
+
+}  // namespace
+
+void cross_entropy_forward(const OpContext& ctx, TensorView loss_N, TensorView lse_N,
+                           ConstTensorView logits_NV, ConstTensorView targets_N, ConstTensorView weight_N) {
+  const std::int64_t V = logits_NV.dim(1);
+  const float* const logits = logits_NV.data<float>();
+  const std::int32_t* const targets = targets_N.data<std::int32_t>();
+  const float* const weight = weight_N.data<float>();
+  float* const loss = loss_N.data<float>();
+  float* const lse = lse_N.data<float>();
+  ctx.pool.parallel_for(logits_NV.dim(0), 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t n = begin; n < end; ++n) {
+      const LogSumExp row = log_sum_exp(logits + n * V, V);
+      lse[n] = row.maximum + row.log_sum;
+      loss[n] = 0.0F;
+      if (weight[n] != 0.0F) {
+        // Not lse - logit: of a confident prediction that would leave nothing but rounding.
+        loss[n] = (row.maximum - logits[n * V + checked_target(targets, n, V)]) + row.log_sum;
+      }
+    }
+  });
+}
+
+void cross_entropy_backward(const OpContext& ctx, TensorView dlogits_NV, ConstTensorView logits_NV,
+                            ConstTensorView lse_N, ConstTensorView targets_N, ConstTensorView dloss_N) {
+  const std::int64_t V = logits_NV.dim(1);
+  const float* const logits = logits_NV.data<float>();
+  const float* const lse = lse_N.data<float>();
+  const std::int32_t* const targets = targets_N.data<std::int32_t>();
+  const float* const dloss = dloss_N.data<float>();
+  float* const dlogits = dlogits_NV.data<float>();
+  ctx.pool.parallel_for(logits_NV.dim(0), 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t n = begin; n < end; ++n) {
+      const float* const x = logits + n * V;
+      float* const dx = dlogits + n * V;
+      if (dloss[n] == 0.0F) {
+        std::memset(dx, 0, static_cast<std::size_t>(V) * sizeof(float));
+        continue;
+      }
+      const float scale = dloss[n];
+      const float shift = lse[n];
+      CAIRN_INDEPENDENT_ITERATIONS
+      for (std::int64_t v = 0; v < V; ++v) {
+        dx[v] = fast_exp_nonpositive(x[v] - shift) * scale;
+      }
+      dx[checked_target(targets, n, V)] -= scale;
+    }
+  });
+}
+
+}  // namespace cairn::ops::cpu

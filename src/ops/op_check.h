@@ -1,0 +1,33 @@
+// First lines of every op: what is legal. A violation is a bug of the caller and aborts with the op, the
+// argument, what was expected and what was found.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/check.h"
+#include "tensor/tensor_view.h"
+
+namespace cairn::ops {
+
+// Aborts unless `view` has this shape and dtype.  `argument` reads "rms_norm_forward: weight_D".
+inline void check_view(std::string_view argument, const ConstTensorView& view, const Shape& shape,
+                       DType dtype) {
+  CHECK(view.dtype() == dtype, std::string(argument) + ": expected dtype " + std::string(dtype_name(dtype)) +
+                                   ", got " + std::string(dtype_name(view.dtype())));
+  CHECK(view.shape() == shape, std::string(argument) + ": expected shape " + shape.to_string() + ", got " +
+                                   view.shape().to_string());
+  CHECK(!view.is_null() || shape.num_elements() == 0, std::string(argument) + ": no memory");
+}
+
+inline void check_rank(std::string_view argument, const ConstTensorView& view, int rank) {
+  CHECK(view.rank() == rank, std::string(argument) + ": expected rank " + std::to_string(rank) +
+                                 ", got shape " + view.shape().to_string());
+}
+
+// A program built without CUDA has one back end.
+inline void check_on_cpu(std::string_view op, const ConstTensorView& view) {
+  CHECK(view.device() == DeviceKind::kCpu, std::string(op) + ": built without CUDA");
+}
+
+}  // namespace cairn::ops
