@@ -65,9 +65,6 @@ Result<ModelConfig> model_config_from_json(std::string_view text);
 // The text that save_pretrained of transformers 5 writes, final newline included. `dtype` is "float32" or "bfloat16".
 std::string model_config_to_json(const ModelConfig& config, std::string_view dtype);
 
-// The generation_config.json that goes beside it.
-std::string generation_config_to_json(const ModelConfig& config);
-
 // Faults of the sizes themselves (zero, not divisible, out of range), however the configuration was made; for
 // configurations built from a run file. `prefix` goes before each field name: "model.".
 Faults check_model_config(const ModelConfig& config, std::string_view prefix);

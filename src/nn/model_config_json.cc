@@ -559,23 +559,4 @@ std::string model_config_to_json(const ModelConfig& config, std::string_view dty
   return sorted_text(out);
 }
 
-std::string generation_config_to_json(const ModelConfig& config) {
-  SortedJson out;
-  out["_from_model_config"] = true;
-  out["output_attentions"] = false;
-  out["output_hidden_states"] = false;
-  out["transformers_version"] = std::string(kWrittenVersion);
-  out["use_cache"] = true;
-  if (config.bos_token_id) {
-    out["bos_token_id"] = *config.bos_token_id;
-  }
-  if (config.eos_token_id) {
-    out["eos_token_id"] = eos_json(config);
-  }
-  if (config.pad_token_id) {
-    out["pad_token_id"] = *config.pad_token_id;
-  }
-  return sorted_text(out);
-}
-
 }  // namespace cairn::nn
