@@ -17,6 +17,8 @@ ARCHITECTURE = """# A
 | 5 | `nn`, `data` | x |
 | 4 | `ops` | x |
 | 1 | `base`, `doors` | x |
+
+`doors` may include `base`.
 """
 
 GOOD_TREE = {
@@ -78,6 +80,13 @@ class HouseRules(unittest.TestCase):
         self.assertEqual(rules(**doors, **base, src__doors__x_dot_cc='#include "base/y.h"\n', src__base__y_dot_cc="\n"), [])
         self.assertEqual(rules(**doors, **base, src__doors__x_dot_cc="\n", src__base__y_dot_cc='#include "doors/x.h"\n'),
                          ["layers"])
+
+    def test_stated_edges_never_lead_up_or_both_ways(self):
+        self.assertEqual(rules(ARCHITECTURE_dot_md=ARCHITECTURE + "`base` may include `doors`.\n"), ["layers"])
+        nn = {"src__nn__README_dot_md": "# nn\n", "src__nn__CMakeLists_dot_txt": "a(b.cc b_test.cc)\n",
+              "src__nn__b_dot_h": "#pragma once\n", "src__nn__b_test_dot_cc": '#include "nn/b.h"\n',
+              "src__nn__b_dot_cc": "\n", "src__ops__gemm_dot_cc": GEMM_CC + '#include "nn/b.h"\n'}
+        self.assertEqual(rules(**nn, ARCHITECTURE_dot_md=ARCHITECTURE + "`ops` may include `nn`.\n"), ["layers"])
 
     def test_unknown_module(self):
         self.assertIn("layers", rules(src__new__a_dot_cc="\n", src__new__CMakeLists_dot_txt="x(a.cc)\n"))
