@@ -130,12 +130,14 @@ int run(const Arguments& arguments) {
   }
   const double step_s = median(times.step);
   const auto tokens = static_cast<double>(arguments.batch * arguments.sequence);
-  const double flops = planner::training_flops_per_token(config, arguments.sequence).causal * tokens;
+  const double flops =
+      planner::training_flops(config, arguments.sequence) * static_cast<double>(arguments.batch);
   fmt::print("\nbatch {} x {} tokens, {} threads, {} parameters\n", arguments.batch, arguments.sequence,
              arguments.threads, nn::num_parameters(config));
-  fmt::print("median step {:.1f} ms (min {:.1f}, max {:.1f}); {:.1f} tokens/s; {:.1f} GFLOP/s = {:.1f}% of {:.1f}\n",
-             step_s * 1e3, *std::ranges::min_element(times.step) * 1e3, *std::ranges::max_element(times.step) * 1e3,
-             tokens / step_s, flops / step_s * 1e-9, flops / step_s / peak * 100, peak * 1e-9);
+  fmt::print(
+      "median step {:.1f} ms (min {:.1f}, max {:.1f}); {:.1f} tokens/s; {:.1f} GFLOP/s = {:.1f}% of {:.1f}\n",
+      step_s * 1e3, *std::ranges::min_element(times.step) * 1e3, *std::ranges::max_element(times.step) * 1e3,
+      tokens / step_s, flops / step_s * 1e-9, flops / step_s / peak * 100, peak * 1e-9);
   const auto share = [&](const char* name, const std::vector<double>& values) {
     fmt::print("  {:<28} {:8.1f} ms  {:5.1f}%\n", name, median(values) * 1e3, median(values) / step_s * 100);
   };

@@ -32,8 +32,8 @@ Evaluator::Evaluator(const EvaluationIds& ids, const Memory& memory, nn::Model& 
       predicted_BT_(memory.view(ids.predicted)),
       model_(model) {}
 
-Result<EvaluationResult> Evaluator::evaluate(const data::TokenSource& source, const data::BatchOptions& options,
-                                             std::int64_t num_samples) {
+Result<EvaluationResult> Evaluator::evaluate(const data::TokenSource& source,
+                                             const data::BatchOptions& options, std::int64_t num_samples) {
   const data::BatchBuilder builder(options);
   const std::int64_t rows_max = batch_.tokens_BT.dim(0);
   std::vector<std::int32_t> tokens_T1(static_cast<std::size_t>(batch_.tokens_BT.dim(1) + 1));

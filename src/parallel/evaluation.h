@@ -23,7 +23,7 @@ struct EvaluationResult {
   double accuracy = 0;          // share of predicted tokens whose logit is the largest
   std::int64_t num_tokens = 0;  // predicted tokens
   std::int64_t num_samples = 0;
-  double perplexity() const;    // exp(loss)
+  double perplexity() const;  // exp(loss)
 };
 
 class Evaluator {

@@ -8,14 +8,16 @@
 
 namespace cairn::parallel {
 
-Executor Executor::declare(std::span<const nn::Parameter> parameters, std::int64_t num_microbatches_max, Plan& plan) {
+Executor Executor::declare(std::span<const nn::Parameter> parameters, std::int64_t num_microbatches_max,
+                           Plan& plan) {
   Executor executor;
   const int num_levels = num_partial_buffers(num_microbatches_max);
   for (const nn::Parameter& parameter : parameters) {
     Buffers buffers{parameter.gradient, {}};
     for (int level = 0; level < num_levels; ++level) {
-      buffers.partials.push_back(plan.add({"partial sum " + std::to_string(level) + " of grad." + parameter.name,
-                                           parameter.shape, DType::kFloat32, Lifetime::kGradient}));
+      buffers.partials.push_back(
+          plan.add({"partial sum " + std::to_string(level) + " of grad." + parameter.name, parameter.shape,
+                    DType::kFloat32, Lifetime::kGradient}));
     }
     executor.declared_.push_back(std::move(buffers));
   }
@@ -40,7 +42,8 @@ PhaseTimes Executor::run(std::span<const WorkItem> items, std::span<const Microb
   double before = now_s_();
   zero_gradients();
   for (const WorkItem& item : items) {
-    CHECK(item.microbatch < static_cast<std::int64_t>(microbatches.size()), "the schedule asks for a missing microbatch");
+    CHECK(item.microbatch < static_cast<std::int64_t>(microbatches.size()),
+          "the schedule asks for a missing microbatch");
     const Microbatch& microbatch = microbatches[static_cast<std::size_t>(item.microbatch)];
     double* phase_s = &times.backward_s;
     switch (item.phase) {

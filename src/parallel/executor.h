@@ -32,7 +32,8 @@ struct PhaseTimes {
 class Executor {
  public:
   // Declares the partial-sum buffers of the reduction tree for steps of up to `num_microbatches_max`.
-  static Executor declare(std::span<const nn::Parameter> parameters, std::int64_t num_microbatches_max, Plan& plan);
+  static Executor declare(std::span<const nn::Parameter> parameters, std::int64_t num_microbatches_max,
+                          Plan& plan);
 
   // After this the executor works on `memory` and `model`, which must outlive it. `now_s` reads a monotonic clock.
   void bind(const Memory& memory, ThreadPool& pool, nn::Model& model, std::function<double()> now_s);

@@ -19,7 +19,7 @@ int num_partial_buffers(std::int64_t num_microbatches);
 // What happens to the gradient buffer after a microbatch's backward has filled it.
 struct ReductionAction {
   enum class Kind : std::uint8_t {
-    kAddPartial,   // gradient = partial[level] + gradient
+    kAddPartial,     // gradient = partial[level] + gradient
     kMoveToPartial,  // partial[level] = gradient; gradient = 0
   };
   Kind kind = Kind::kAddPartial;

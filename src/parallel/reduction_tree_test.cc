@@ -1,9 +1,9 @@
 #include "parallel/reduction_tree.h"
 
-#include <gtest/gtest.h>
-
 #include <map>
 #include <string>
+
+#include <gtest/gtest.h>
 
 namespace cairn::parallel {
 namespace {

@@ -25,7 +25,8 @@ void scale_masks(const TensorView& dloss, const TensorView& loss_mask, double sc
 
 }  // namespace
 
-StepBatch StepBatch::declare(std::int64_t num_microbatches_max, std::int64_t batch, std::int64_t sequence, Plan& plan) {
+StepBatch StepBatch::declare(std::int64_t num_microbatches_max, std::int64_t batch, std::int64_t sequence,
+                             Plan& plan) {
   StepBatch step;
   step.batch_ = batch;
   for (std::int64_t m = 0; m < num_microbatches_max; ++m) {
@@ -70,7 +71,8 @@ std::int64_t StepBatch::fold_reduction(LossReduction reduction, std::int64_t num
   }
   for (const Rows& rows : used) {
     const bool is_token_mean = reduction == LossReduction::kToken;
-    const std::int64_t count = is_token_mean ? total : count_predicted(rows.batch.loss_mask_BT) * num_microbatches;
+    const std::int64_t count =
+        is_token_mean ? total : count_predicted(rows.batch.loss_mask_BT) * num_microbatches;
     scale_masks(rows.dloss, rows.loss_mask, count == 0 ? 0.0 : 1.0 / static_cast<double>(count));
   }
   return total;

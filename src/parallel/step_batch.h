@@ -20,7 +20,8 @@ enum class LossReduction : std::uint8_t { kMicrobatch, kToken };
 class StepBatch {
  public:
   // Declares io tensors for `num_microbatches_max` microbatches of (B, T).
-  static StepBatch declare(std::int64_t num_microbatches_max, std::int64_t batch, std::int64_t sequence, Plan& plan);
+  static StepBatch declare(std::int64_t num_microbatches_max, std::int64_t batch, std::int64_t sequence,
+                           Plan& plan);
   void bind(const Memory& memory);
 
   std::int64_t samples_per_microbatch() const { return batch_; }

@@ -1,9 +1,9 @@
 #include "parallel/step_batch.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <optional>
+
+#include <gtest/gtest.h>
 
 namespace cairn::parallel {
 namespace {

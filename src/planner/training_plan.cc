@@ -1,5 +1,7 @@
 #include "planner/training_plan.h"
 
+#include <span>
+#include <utility>
 #include <vector>
 
 namespace cairn::planner {
@@ -28,26 +30,30 @@ std::unique_ptr<optim::Optimizer> declare_optimizer(const TrainingPlanInputs& in
 std::unique_ptr<TrainingPlan> make_training_plan(const TrainingPlanInputs& inputs) {
   auto result = std::make_unique<TrainingPlan>();
   Plan& plan = result->plan;
-  const nn::ModelShape& shape = inputs.shape;
-  result->model = nn::Model::declare_training(inputs.model, shape, plan);
-  const std::vector<optim::OptimParameter> parameters = optim_parameters(result->model);
-  result->executor = parallel::Executor::declare(result->model.parameters(), inputs.max_microbatches, plan);
-  result->optimizer = declare_optimizer(inputs, parameters, plan);
   {
     const ScratchScope scope(plan);
+    result->model = nn::Model::declare_training(inputs.model, inputs.shape, plan);
+  }
+  result->executor = parallel::Executor::declare(result->model.parameters(), inputs.max_microbatches, plan);
+  const std::vector<optim::OptimParameter> parameters = optim_parameters(result->model);
+  {
+    // Gradients are clipped and applied when the model's scratch is dead.
+    const ScratchScope scope(plan);
+    result->optimizer = declare_optimizer(inputs, parameters, plan);
     result->clip = std::make_unique<optim::GradientClip>(inputs.clip, parameters, plan);
   }
-  result->batch = parallel::StepBatch::declare(inputs.max_microbatches, shape.batch, shape.sequence, plan);
-  result->evaluation = parallel::declare_evaluation(shape.batch, shape.sequence, plan);
+  result->batch =
+      parallel::StepBatch::declare(inputs.max_microbatches, inputs.shape.batch, inputs.shape.sequence, plan);
+  result->evaluation = parallel::declare_evaluation(inputs.shape.batch, inputs.shape.sequence, plan);
   plan.seal(1);
   return result;
 }
 
-void TrainingPlan::bind(const Memory& memory, ThreadPool& pool, const std::function<double()>& now_s) {
+void TrainingPlan::bind(const Memory& memory, ThreadPool& pool, std::function<double()> now_s) {
   model.bind(memory, pool);
+  executor.bind(memory, pool, model, std::move(now_s));
   optimizer->bind(memory, pool);
   clip->bind(memory, pool);
-  executor.bind(memory, pool, model, now_s);
   batch.bind(memory);
 }
 

@@ -1,5 +1,5 @@
 // The memory of a training process, declared once: `cairn plan` prints this plan and the trainer runs on it, so
-// what is printed is what is allocated. Nothing here allocates tensors; a login node is enough.
+// what is printed is what is allocated. Making a plan allocates no tensor: a login node is enough.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "device/memory.h"
+#include "device/thread_pool.h"
 #include "nn/model.h"
 #include "optim/adamw.h"
 #include "optim/ademamix.h"
@@ -22,23 +23,24 @@ namespace cairn::planner {
 
 struct TrainingPlanInputs {
   nn::ModelConfig model;
-  nn::ModelShape shape;               // of one training microbatch; shape.num_threads sizes workspaces
+  nn::ModelShape shape;               // of one microbatch; shape.num_threads sizes workspaces
   std::int64_t max_microbatches = 1;  // of the largest step
   std::variant<optim::AdamWConfig, optim::AdemamixConfig> optimizer;
   double clip = 0.0;  // largest gradient norm, 0: no clipping
 };
 
+// Everything of a training process that has planned memory, in order of declaration.
 struct TrainingPlan {
   Plan plan;  // sealed, one slot
   nn::Model model;
+  parallel::Executor executor;  // with the partial sums of the reduction tree
   std::unique_ptr<optim::Optimizer> optimizer;
   std::unique_ptr<optim::GradientClip> clip;
-  parallel::Executor executor;  // with the partial sums of the reduction tree
   parallel::StepBatch batch;
-  parallel::EvaluationIds evaluation;  // one microbatch of held-out data
+  parallel::EvaluationIds evaluation;
 
-  // Hands the memory to everything above; both outlive this. `now_s` reads a monotonic clock.
-  void bind(const Memory& memory, ThreadPool& pool, const std::function<double()>& now_s);
+  // Binds every part to `memory`, which was made from `plan`. All three outlive the use of this.
+  void bind(const Memory& memory, ThreadPool& pool, std::function<double()> now_s);
 };
 
 // REQUIRES: a model configuration without faults, sizes >= 1. The result does not move: Memory keeps a pointer to

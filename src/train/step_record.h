@@ -27,7 +27,6 @@ struct StepRecord {
   double loss = 0;
   double loss_scale = 1;
   double gradient_norm = 0;
-  double parameter_norm = 0;
   std::int64_t loss_tokens = 0;
   std::int64_t skipped_steps = 0;
   std::int64_t nonfinite_steps = 0;
@@ -50,8 +49,10 @@ struct StepRecord {
     visitor("skipped_samples", self.skipped_samples, "samples", "dropped by rounding the batch ramp down");
     visitor("step_ms", self.step_ms, "ms", "from the first read of data to the updated weights");
     visitor("eta_s", self.eta_s, "s", "remaining steps x mean of the recent step_ms");
-    visitor("tokens_per_s", self.tokens_per_s, "tokens/s", "global batch x sequence length / step time, all devices");
-    visitor("tflops", self.tflops, "TFLOP/s", "model FLOPs (causal attention half, head in, embedding out) / step time");
+    visitor("tokens_per_s", self.tokens_per_s, "tokens/s",
+            "global batch x sequence length / step time, all devices");
+    visitor("tflops", self.tflops, "TFLOP/s",
+            "model FLOPs (causal attention half, head in, embedding out) / step time");
     visitor("mfu", self.mfu, "", "tflops over the peak measured at start (float32 FMA on a CPU)");
     visitor("tflops_megatron", self.tflops_megatron, "TFLOP/s", "the same with attention counted in full");
     visitor("learning_rate", self.learning_rate, "", "rate of this step");
@@ -59,10 +60,12 @@ struct StepRecord {
     visitor("loss", self.loss, "nats/token", "mean over all predicted tokens of the step");
     visitor("loss_scale", self.loss_scale, "", "factor on the loss before backward; 1 in float32");
     visitor("gradient_norm", self.gradient_norm, "", "global L2 norm before clipping");
-    visitor("parameter_norm", self.parameter_norm, "", "global L2 norm of the weights after the step; 0 when not computed");
+    visitor("parameter_norm", self.parameter_norm, "",
+            "global L2 norm of the weights after the step; 0 when not computed");
     visitor("loss_tokens", self.loss_tokens, "tokens", "positions with a loss mask of 1 in this step");
     visitor("skipped_steps", self.skipped_steps, "", "steps whose update was refused so far");
-    visitor("nonfinite_steps", self.nonfinite_steps, "", "steps with a non-finite loss or gradient norm so far");
+    visitor("nonfinite_steps", self.nonfinite_steps, "",
+            "steps with a non-finite loss or gradient norm so far");
     visitor("data_ms", self.data_ms, "ms", "reading samples and building masks");
     visitor("forward_ms", self.forward_ms, "ms", "forward passes, with the output head's gradient");
     visitor("backward_ms", self.backward_ms, "ms", "backward passes and the reduction tree");

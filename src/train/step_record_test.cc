@@ -1,8 +1,8 @@
 #include "train/step_record.h"
 
-#include <gtest/gtest.h>
-
 #include <cmath>
+
+#include <gtest/gtest.h>
 
 #include "formats/json.h"
 
@@ -18,10 +18,11 @@ TEST(StepRecord, JsonHoldsEveryFieldAndReadsBack) {
   const Result<Json> json = parse_json(step_record_to_json(record), {});
   ASSERT_TRUE(json.ok()) << json.status().message();
   std::size_t num_fields = 0;
-  StepRecord::visit_fields(record, [&](std::string_view name, const auto&, std::string_view, std::string_view) {
-    ++num_fields;
-    EXPECT_TRUE(json->contains(std::string(name))) << name;
-  });
+  StepRecord::visit_fields(record,
+                           [&](std::string_view name, const auto&, std::string_view, std::string_view) {
+                             ++num_fields;
+                             EXPECT_TRUE(json->contains(std::string(name))) << name;
+                           });
   EXPECT_EQ(json->size(), num_fields);
   EXPECT_EQ((*json)["step"], 12);
   EXPECT_EQ((*json)["loss"], 3.25);
@@ -35,7 +36,8 @@ TEST(StepRecord, LineNamesTheFieldsAPersonLooksFor) {
   record.loss = 2.5;
   record.mfu = 0.314;
   const std::string line = step_record_to_line(record);
-  for (const char* part : {"step 3/40", "loss 2.500000", "MFU 31.4%", "[1970-01-01 00:00:00]", "ETA 0:00:00"}) {
+  for (const char* part :
+       {"step 3/40", "loss 2.500000", "MFU 31.4%", "[1970-01-01 00:00:00]", "ETA 0:00:00"}) {
     EXPECT_NE(line.find(part), std::string::npos) << part << " in " << line;
   }
 }

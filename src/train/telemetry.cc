@@ -58,11 +58,13 @@ void Telemetry::record_step(const StepRecord& record, std::int64_t first_step, d
   rank_log_->write(line + "\n");
   if (tensorboard_) {
     const auto wall_ns = static_cast<std::int64_t>(record.time_unix_s * 1e9);
-    StepRecord::visit_fields(record, [&](std::string_view name, const auto& value, std::string_view, std::string_view) {
-      if constexpr (std::is_same_v<std::decay_t<decltype(value)>, double>) {
-        tensorboard_->add_scalar("train/" + std::string(name), record.step, static_cast<float>(value), wall_ns);
-      }
-    });
+    StepRecord::visit_fields(
+        record, [&](std::string_view name, const auto& value, std::string_view, std::string_view) {
+          if constexpr (std::is_same_v<std::decay_t<decltype(value)>, double>) {
+            tensorboard_->add_scalar("train/" + std::string(name), record.step, static_cast<float>(value),
+                                     wall_ns);
+          }
+        });
   }
   if (options_.console.output == nullptr) {
     return;
@@ -81,8 +83,10 @@ void Telemetry::record_evaluation(const EvaluationRecord& record) {
   eval_->write(evaluation_record_to_json(record) + "\n");
   if (tensorboard_) {
     const auto wall_ns = static_cast<std::int64_t>(record.time_unix_s * 1e9);
-    tensorboard_->add_scalar("eval/loss/" + record.set, record.step, static_cast<float>(record.loss), wall_ns);
-    tensorboard_->add_scalar("eval/accuracy/" + record.set, record.step, static_cast<float>(record.accuracy), wall_ns);
+    tensorboard_->add_scalar("eval/loss/" + record.set, record.step, static_cast<float>(record.loss),
+                             wall_ns);
+    tensorboard_->add_scalar("eval/accuracy/" + record.set, record.step, static_cast<float>(record.accuracy),
+                             wall_ns);
   }
   note(fmt::format("eval step {} | set {} | loss {:.6f} | perplexity {:.3f} | accuracy {:.2f}% | {} tokens",
                    record.step, record.set, record.loss, record.perplexity, record.accuracy * 100,

@@ -23,11 +23,11 @@ struct EvaluationRecord {
   double time_unix_s = 0;
   std::int64_t attempt = 0;
   std::int64_t step = 0;
-  std::string set;             // name of the data set
-  double loss = 0;             // nats/token, mean over predicted tokens
-  double perplexity = 0;       // exp(loss)
-  double accuracy = 0;         // share of predicted tokens whose logit is the largest
-  std::int64_t num_tokens = 0; // predicted tokens
+  std::string set;              // name of the data set
+  double loss = 0;              // nats/token, mean over predicted tokens
+  double perplexity = 0;        // exp(loss)
+  double accuracy = 0;          // share of predicted tokens whose logit is the largest
+  std::int64_t num_tokens = 0;  // predicted tokens
 };
 std::string evaluation_record_to_json(const EvaluationRecord& record);
 

@@ -1,0 +1,146 @@
+// cairn eval MODEL --data PREFIX ...: loss, perplexity and next-token accuracy per data set.
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "checkpoint/hf_folder.h"
+#include "commands.h"
+#include "device/cpu_facts.h"
+#include "device/memory.h"
+#include "formats/json.h"
+#include "nn/model.h"
+#include "parallel/evaluation.h"
+
+namespace cairn::apps {
+namespace {
+
+struct EvalOptions {
+  std::string model;
+  std::vector<std::string> data;
+  std::int64_t sequence = 0;  // 0: the model's longest, at most kSequenceDefaultMax
+  std::int64_t batch = 1;
+  std::int64_t samples = 0;  // 0: all
+  int threads = 0;           // 0: all cores
+  bool document_mask = false;
+  bool restart_positions = false;
+  bool keep_eod_loss = false;
+};
+
+constexpr std::int64_t kSequenceDefaultMax = 4096;
+
+struct SetResult {
+  std::string prefix;
+  parallel::EvaluationResult result;
+};
+
+data::BatchOptions batch_options(const EvalOptions& options, const nn::ModelConfig& model) {
+  data::BatchOptions batch;
+  if (model.eos_token_id) {
+    batch.eod_id = static_cast<std::int32_t>(*model.eos_token_id);
+  }
+  batch.eod_loss = options.keep_eod_loss || !batch.eod_id ? data::EodLoss::kKeep : data::EodLoss::kMask;
+  batch.positions = options.restart_positions ? data::PositionRule::kRestart : data::PositionRule::kContinue;
+  batch.document_mask = options.document_mask;
+  return batch;
+}
+
+Result<std::vector<SetResult>> evaluate(const EvalOptions& options, CommandContext& context) {
+  TRY(check_cpu_supports_build());
+  TRY_ASSIGN(const checkpoint::HfFolder folder, checkpoint::HfFolder::open(context.files, options.model));
+  TRY_ASSIGN(const nn::ModelConfig config, nn::model_config_from_json(folder.config_text()));
+  const data::BatchOptions batch = batch_options(options, config);
+  TRY(data::check_batch_options(batch));
+  const std::int64_t sequence =
+      options.sequence > 0 ? options.sequence : std::min(config.max_position_embeddings, kSequenceDefaultMax);
+  if (sequence > config.max_position_embeddings) {
+    return usage_error(fmt::format("--sequence {} is longer than the model's {} positions", sequence,
+                                   config.max_position_embeddings));
+  }
+  data::TokenSourceOptions source_options;
+  source_options.order = {
+      .sequence = sequence, .num_samples = 0, .seed = 0, .shuffle = false, .keep_tail = true};
+  source_options.vocab_size = config.vocab_size;
+  std::vector<data::TokenSource> sources;
+  for (const std::string& prefix : options.data) {
+    TRY_ASSIGN(data::TokenSource source, data::TokenSource::open(context.files, prefix, source_options));
+    sources.push_back(std::move(source));
+  }
+  const int threads = options.threads > 0
+                          ? options.threads
+                          : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  Plan plan;
+  nn::Model model =
+      nn::Model::declare_evaluation(config, {options.batch, sequence, threads, nn::SavePolicy::kAll}, plan);
+  const parallel::EvaluationIds ids = parallel::declare_evaluation(options.batch, sequence, plan);
+  plan.seal(1);
+  TRY_ASSIGN(const Memory memory, Memory::create(plan));
+  TRY(checkpoint::load_weights(folder, model.parameters(), memory));
+  ThreadPool pool(threads);
+  model.bind(memory, pool);
+  parallel::Evaluator evaluator(ids, memory, model);
+  std::vector<SetResult> results;
+  for (const data::TokenSource& source : sources) {
+    const std::int64_t samples = options.samples > 0 ? options.samples : source.num_samples();
+    TRY_ASSIGN(const parallel::EvaluationResult result, evaluator.evaluate(source, batch, samples));
+    results.push_back({source.prefix(), result});
+  }
+  return results;
+}
+
+Status eval(const EvalOptions& options, CommandContext& context) {
+  TRY_ASSIGN(const std::vector<SetResult> results, evaluate(options, context));
+  Json json = Json::array();
+  for (const SetResult& set : results) {
+    const parallel::EvaluationResult& r = set.result;
+    json.push_back({{"data", set.prefix},
+                    {"loss", r.loss},
+                    {"perplexity", r.perplexity()},
+                    {"accuracy", r.accuracy},
+                    {"num_tokens", r.num_tokens},
+                    {"num_samples", r.num_samples}});
+    if (!context.json) {
+      context.out << fmt::format(
+          "{}: loss {:.6f} nats/token, perplexity {:.3f}, next-token accuracy {:.2f}%, {} tokens\n",
+          set.prefix, r.loss, r.perplexity(), r.accuracy * 100, r.num_tokens);
+    }
+  }
+  if (context.json) {
+    context.out << json_to_text(json, 2) << '\n';
+  }
+  return ok_status();
+}
+
+}  // namespace
+
+void add_eval_command(CLI::App& app, CommandContext& context) {
+  auto options = std::make_shared<EvalOptions>();
+  CLI::App* command = app.add_subcommand("eval", "Loss, perplexity and next-token accuracy on token shards");
+  command->add_option("model", options->model, "A Hugging Face folder or a checkpoint")
+      ->required()
+      ->type_name("MODEL");
+  command->add_option("--data", options->data, "Token shards (PREFIX of .bin and .idx)")
+      ->required()
+      ->type_name("PREFIX");
+  command
+      ->add_option("--sequence", options->sequence,
+                   "Tokens per sample (default: the model's positions, at most 4096)")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--batch", options->batch, "Samples at once; does not change the result")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--samples", options->samples, "Only the first N samples of each set")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--threads", options->threads, "Default: all cores")->check(CLI::PositiveNumber);
+  command->add_flag("--document-mask", options->document_mask, "No attention across documents");
+  command->add_flag("--restart-positions", options->restart_positions, "Positions from 0 in each document");
+  command->add_flag("--keep-eod-loss", options->keep_eod_loss,
+                    "Count the token after an end of document too");
+  command->callback(
+      [options, &context] { context.set_action([options, &context] { return eval(*options, context); }); });
+}
+
+}  // namespace cairn::apps

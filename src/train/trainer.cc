@@ -1,0 +1,430 @@
+#include "train/trainer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/allocation_counter.h"
+#include "base/text.h"
+#include "config/config_text.h"
+#include "device/cpu_facts.h"
+#include "optim/batch_ramp.h"
+#include "optim/learning_rate.h"
+#include "planner/flops.h"
+
+namespace cairn::train {
+namespace {
+
+constexpr double kRecentWeight = 0.1;  // of the newest step in the running mean behind the time left
+
+data::BatchOptions batch_options(const RunConfig& config, std::optional<std::int32_t> eod_id,
+                                 bool is_training) {
+  data::BatchOptions options;
+  options.eod_id = eod_id;
+  options.eod_loss = config.data.eod_loss ? data::EodLoss::kKeep : data::EodLoss::kMask;
+  options.positions = config.data.positions == Positions::kRestart ? data::PositionRule::kRestart
+                                                                   : data::PositionRule::kContinue;
+  options.document_mask = config.data.document_mask;
+  options.goldfish = {is_training && config.data.goldfish.enabled, config.data.goldfish.k,
+                      config.data.goldfish.h};
+  return options;
+}
+
+parallel::LossReduction loss_reduction(const RunConfig& config) {
+  return config.train.loss_reduction == LossReduction::kToken ? parallel::LossReduction::kToken
+                                                              : parallel::LossReduction::kMicrobatch;
+}
+
+checkpoint::StartRequest start_request(const RunConfig& config) {
+  checkpoint::StartRequest request;
+  if (config.checkpoint.load == "auto") {
+    request.mode = checkpoint::LoadMode::kAuto;
+  } else if (config.checkpoint.load == "fresh") {
+    request.mode = checkpoint::LoadMode::kFresh;
+  } else {
+    request.mode = checkpoint::LoadMode::kPath;
+    request.path = config.checkpoint.load;
+    request.weights_only = config.task.weights_only;
+  }
+  return request;
+}
+
+checkpoint::ScheduleFacts schedule_facts(const RunConfig& config, const ResolvedRun& resolved) {
+  return {std::string(optim::schedule_type_name(config.schedule.type)), config.schedule.learning_rate,
+          resolved.samples, config.schedule.warmup_samples, config.schedule.cooldown_samples};
+}
+
+int thread_count(const RunConfig& config) {
+  if (config.run.threads > 0) {
+    return static_cast<int>(config.run.threads);
+  }
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+// The optimizer's tensors grouped by moment, with views of either constness.
+template <class Moments, class Tensor>
+std::vector<Moments> group_moments(const optim::Optimizer& optimizer, const Memory& memory) {
+  std::vector<Moments> groups;
+  for (const optim::StateTensor& state : optimizer.state()) {
+    auto group = std::ranges::find(groups, state.moment, &Moments::moment);
+    if (group == groups.end()) {
+      groups.push_back({state.moment, {}});
+      group = groups.end() - 1;
+    }
+    if constexpr (std::is_same_v<Moments, checkpoint::MomentTensors>) {
+      group->tensors.push_back(Tensor{state.parameter, memory.view(state.tensor)});
+    } else {
+      group->targets.push_back(Tensor{state.parameter, memory.view(state.tensor)});
+    }
+  }
+  return groups;
+}
+
+}  // namespace
+
+Trainer::Trainer(const RunConfig& config, const TrainerDoors& doors, RunInputs inputs)
+    : config_(config), resolved_(resolve_run(config)), doors_(doors), inputs_(std::move(inputs)) {}
+
+Trainer::~Trainer() {
+  if (telemetry_) {
+    telemetry_->close();
+  }
+}
+
+Result<std::unique_ptr<Trainer>> Trainer::open(const RunConfig& config, const TrainerDoors& doors) {
+  TRY_ASSIGN(RunInputs inputs, read_run_inputs(doors.files, config));
+  std::unique_ptr<Trainer> trainer(new Trainer(config, doors, std::move(inputs)));
+  TRY(trainer->open_data());  // before the folder: wrong data must not leave a used run folder behind
+  TRY_ASSIGN(checkpoint::RunFolder run,
+             checkpoint::RunFolder::open(doors.files, config.run.folder, doors.holder));
+  TRY(trainer->start(std::move(run)));
+  return trainer;
+}
+
+Status Trainer::open_data() {
+  const data::BatchOptions options = batch_options(config_, inputs_.eod_id, true);
+  TRY(data::check_batch_options(options));
+  const StageSection& stage = config_.data.stage.front();
+  data::TokenSourceOptions source_options;
+  source_options.order.sequence = config_.train.sequence;
+  source_options.order.num_samples = resolved_.consumed_samples;
+  source_options.order.seed = static_cast<std::uint32_t>(stage.seed);
+  source_options.vocab_size = inputs_.model.vocab_size;
+  TRY_ASSIGN(data::TokenSource source,
+             data::TokenSource::open(doors_.files, stage.source.front().path, source_options));
+  feed_ = std::make_unique<DataFeed>(std::move(source), options, config_.train.sequence);
+  for (const EvalSetSection& set : config_.eval.set) {
+    data::TokenSourceOptions held_out = source_options;
+    held_out.order.num_samples = 0;
+    held_out.order.shuffle = false;
+    held_out.order.keep_tail = true;
+    TRY_ASSIGN(data::TokenSource set_source, data::TokenSource::open(doors_.files, set.path, held_out));
+    held_out_.push_back({set.name, std::move(set_source)});
+  }
+  return ok_status();
+}
+
+Status Trainer::start(checkpoint::RunFolder run) {
+  folder_ = std::make_unique<checkpoint::RunFolder>(std::move(run));
+  TRY_ASSIGN(const checkpoint::StartDecision decision,
+             checkpoint::decide_start(doors_.files, *folder_, start_request(config_)));
+  const int num_threads = thread_count(config_);
+  plan_ = planner::make_training_plan(training_plan_inputs(config_, inputs_.model, num_threads));
+  TRY_ASSIGN(Memory memory, Memory::create(plan_->plan));
+  memory_ = std::make_unique<Memory>(std::move(memory));
+  pool_ = std::make_unique<ThreadPool>(num_threads);
+  plan_->bind(*memory_, *pool_, [&clock = doors_.clock] { return clock.monotonic_s(); });
+  evaluator_ = std::make_unique<parallel::Evaluator>(plan_->evaluation, *memory_, plan_->model);
+  retention_ = std::make_unique<checkpoint::Retention>(
+      doors_.files, *folder_,
+      checkpoint::RetentionRules{config_.checkpoint.keep.last, config_.checkpoint.keep.every});
+  for (std::int64_t count = 0; count <= resolved_.max_microbatches; ++count) {
+    schedules_.push_back(parallel::accumulation_schedule(count));
+  }
+  peak_flops_ = measure_fma_peak_flops(*pool_);
+  TRY(restore(decision));
+  TRY(folder_->write_run_file(run_config_to_toml(config_)));
+  TRY(open_telemetry());
+  describe_start(decision);
+  first_step_ = state_.step;
+  elapsed_before_s_ = state_.elapsed_s;
+  started_s_ = doors_.clock.monotonic_s();
+  return ok_status();
+}
+
+Status Trainer::restore(const checkpoint::StartDecision& decision) {
+  if (decision.kind == checkpoint::StartKind::kResume) {
+    TRY(resume(decision.path));
+    last_saved_step_ = state_.step;
+    retention_->mark_good(state_.step);
+  } else if (decision.kind == checkpoint::StartKind::kWeightsOnly) {
+    TRY_ASSIGN(const checkpoint::HfFolder folder, checkpoint::HfFolder::open(doors_.files, decision.path));
+    TRY(checkpoint::load_weights(folder, plan_->model.parameters(), *memory_));
+  } else if (!config_.model.from.empty()) {
+    TRY_ASSIGN(const checkpoint::HfFolder folder,
+               checkpoint::HfFolder::open(doors_.files, config_.model.from));
+    TRY(checkpoint::load_weights(folder, plan_->model.parameters(), *memory_));
+  } else {
+    nn::initialize_weights(plan_->model.parameters(), *memory_, inputs_.model,
+                           static_cast<std::uint64_t>(config_.run.seed));
+  }
+  const SourceSection& source = config_.data.stage.front().source.front();
+  state_.run_id = folder_->run_id();
+  state_.seed = static_cast<std::uint64_t>(config_.run.seed);
+  state_.config_hash = hash_config(config_).to_hex();
+  state_.schedule = schedule_facts(config_, resolved_);
+  state_.tokenizer_fingerprint = inputs_.tokenizer_fingerprint;
+  state_.data_fingerprints = {{source.path, feed_->source().fingerprint()}};
+  return ok_status();
+}
+
+Status Trainer::resume(const std::string& path) {
+  TRY_ASSIGN(state_, checkpoint::read_train_state(doors_.files, path));
+  const std::string& fingerprint = feed_->source().fingerprint();
+  if (!state_.data_fingerprints.empty() && state_.data_fingerprints.front().fingerprint != fingerprint) {
+    return bad_data(fmt::format(
+        "{} is not the data that {} was trained on (fingerprint {}, expected {}); restore the shard, or "
+        "start a new "
+        "run from these weights with checkpoint.load and task.weights_only",
+        feed_->source().prefix(), path, fingerprint, state_.data_fingerprints.front().fingerprint));
+  }
+  if (!state_.tokenizer_fingerprint.empty() &&
+      state_.tokenizer_fingerprint != inputs_.tokenizer_fingerprint) {
+    return bad_data(
+        fmt::format("the tokenizer differs from the one of {}; name the same tokenizer.file", path));
+  }
+  const StageSection& stage = config_.data.stage.front();
+  if (state_.seed != static_cast<std::uint64_t>(config_.run.seed)) {
+    doors_.log.warning("run.seed differs from the checkpoint's", {{"path", path}});
+  }
+  TRY_ASSIGN(const data::SampleChain chain, data::SampleChain::from_hex(state_.sample_chain));
+  feed_->restore_chain(chain);
+  if (state_.config_hash != hash_config(config_).to_hex()) {
+    doors_.log.warning(
+        "the run file differs from the one of the checkpoint; training goes on with the new one",
+        {{"checkpoint", path}, {"data_seed", stage.seed}});
+  }
+  const std::vector<checkpoint::NamedTarget> weights =
+      checkpoint::weight_targets(plan_->model.parameters(), *memory_);
+  const auto moments =
+      group_moments<checkpoint::MomentTargets, checkpoint::NamedTarget>(*plan_->optimizer, *memory_);
+  return checkpoint::restore_tensors(doors_.files, path, weights, moments);
+}
+
+Status Trainer::open_telemetry() {
+  TelemetryOptions options;
+  options.metrics_path = folder_->metrics_path();
+  options.tensorboard_path = config_.watch.tensorboard ? folder_->tensorboard_path() : "";
+  options.log_file = folder_->log_path() + "/rank-00000.log";
+  options.host = doors_.holder.host;
+  options.process_id = doors_.holder.process_id;
+  options.log_every = config_.watch.log_every;
+  options.console = doors_.console;
+  TRY_ASSIGN(telemetry_,
+             Telemetry::open(doors_.files, doors_.log, doors_.clock.wall_ns(), std::move(options)));
+  return ok_status();
+}
+
+void Trainer::describe_start(const checkpoint::StartDecision& decision) {
+  for (const checkpoint::Damage& damage : decision.damaged) {
+    telemetry_->note(fmt::format("damaged checkpoint passed over: {}: {}", damage.path, damage.reason));
+  }
+  if (!decision.note.empty()) {
+    telemetry_->note(decision.note);
+  }
+  const char* kind = decision.kind == checkpoint::StartKind::kResume        ? "resuming from "
+                     : decision.kind == checkpoint::StartKind::kWeightsOnly ? "starting from the weights of "
+                                                                            : "starting afresh";
+  telemetry_->note(fmt::format(
+      "{}{} | attempt {} | {} parameters | {} steps of {} | arenas {} | {} threads, {:.1f} GFLOP/s float32 "
+      "FMA peak",
+      kind, decision.path, folder_->attempt(), nn::num_parameters(inputs_.model), resolved_.steps,
+      config_.run.name, format_bytes(plan_->plan.total_bytes()), pool_->num_threads(), peak_flops_ * 1e-9));
+}
+
+Status Trainer::run() {
+  bool should_stop = false;
+  while (state_.step < resolved_.steps && !should_stop) {
+    StepRecord record;
+    const Status status = train_step(record);
+    if (!status.ok()) {
+      telemetry_->flush();
+      return status;
+    }
+    telemetry_->record_step(record, first_step_, doors_.clock.monotonic_s() - started_s_);
+    TRY(after_step(record.global_batch, &should_stop));
+  }
+  if (should_stop) {
+    telemetry_->note(fmt::format("stopped on request after step {}; checkpoint confirmed", state_.step));
+    telemetry_->flush();
+    return {StatusCode::kStoppedSaved,
+            fmt::format("stopped on request after step {} of {}; checkpoint saved in {}", state_.step,
+                        resolved_.steps, folder_->checkpoints_path())};
+  }
+  if (last_saved_step_ != state_.step) {
+    TRY(save());
+  }
+  telemetry_->note(fmt::format("finished after step {}", state_.step));
+  telemetry_->flush();
+  return ok_status();
+}
+
+Status Trainer::train_step(StepRecord& record) {
+  const optim::BatchSize size = optim::batch_size_at(resolved_.batch, state_.consumed_samples);
+  const std::int64_t num_microbatches = size.num_microbatches;
+  const std::vector<parallel::WorkItem>& schedule = schedules_[static_cast<std::size_t>(num_microbatches)];
+  const double learning_rate = optim::learning_rate(resolved_.learning_rate, state_.consumed_samples);
+
+  const std::uint64_t allocations_before = allocation_count().allocations;
+  const double start_s = doors_.clock.monotonic_s();
+  TRY(feed_->fill(state_.consumed_samples, num_microbatches, plan_->batch));
+  record.loss_tokens = plan_->batch.fold_reduction(loss_reduction(config_), num_microbatches);
+  const double filled_s = doors_.clock.monotonic_s();
+  const parallel::PhaseTimes times = plan_->executor.run(schedule, plan_->batch.microbatches());
+  const double reduced_s = doors_.clock.monotonic_s();
+  const double loss_sum = plan_->batch.loss_sum(num_microbatches);
+  const optim::ClipResult clip = plan_->clip->measure();
+  const bool is_finite = clip.is_finite && std::isfinite(loss_sum);
+  if (is_finite) {
+    plan_->optimizer->step(state_.optimizer_step + 1, learning_rate, clip.clip_scale);
+  }
+  const double end_s = doors_.clock.monotonic_s();
+  record.step_allocations = static_cast<std::int64_t>(allocation_count().allocations - allocations_before);
+
+  record.loss = record.loss_tokens == 0 ? 0.0 : loss_sum / static_cast<double>(record.loss_tokens);
+  record.gradient_norm = clip.norm;
+  if (!is_finite) {
+    return {StatusCode::kDiverged,
+            fmt::format(
+                "step {}: loss {} and gradient norm {}: the update is refused, the weights are those of step "
+                "{}. Lower schedule.learning_rate, or look at the samples from {} on",
+                state_.step + 1, record.loss, clip.norm, state_.step, state_.consumed_samples)};
+  }
+  ++state_.step;
+  ++state_.optimizer_step;
+  state_.consumed_samples += size.samples;
+  state_.consumed_tokens += size.samples * config_.train.sequence;
+  state_.skipped_samples += size.skipped;
+  record.learning_rate = learning_rate;
+  record.data_ms = (filled_s - start_s) * 1e3;
+  record.forward_ms = times.forward_s * 1e3;
+  record.backward_ms = times.backward_s * 1e3;
+  record.optimizer_ms = (end_s - reduced_s) * 1e3;
+  finish_record(size, end_s - start_s, record);
+  return ok_status();
+}
+
+void Trainer::finish_record(const optim::BatchSize& batch, double step_s, StepRecord& record) {
+  const auto samples = static_cast<double>(batch.samples);
+  recent_step_s_ = recent_step_s_ == 0 ? step_s : recent_step_s_ + kRecentWeight * (step_s - recent_step_s_);
+  record.time_unix_s = static_cast<double>(doors_.clock.wall_ns()) * 1e-9;
+  record.attempt = folder_->attempt();
+  record.step = state_.step;
+  record.num_steps = resolved_.steps;
+  record.consumed_samples = state_.consumed_samples;
+  record.consumed_tokens = state_.consumed_tokens;
+  record.skipped_samples = state_.skipped_samples;
+  record.step_ms = step_s * 1e3;
+  record.eta_s = recent_step_s_ * static_cast<double>(resolved_.steps - state_.step);
+  record.tokens_per_s = samples * static_cast<double>(config_.train.sequence) / step_s;
+  const double flops = planner::training_flops(inputs_.model, config_.train.sequence) * samples / step_s;
+  record.tflops = flops * 1e-12;
+  record.mfu = flops / peak_flops_;
+  record.tflops_megatron =
+      planner::training_flops_megatron(inputs_.model, config_.train.sequence) * samples / step_s * 1e-12;
+  record.global_batch = batch.samples;
+  record.skipped_steps = skipped_steps_;
+  record.nonfinite_steps = nonfinite_steps_;
+  record.sample_chain = feed_->chain().to_hex();
+}
+
+Status Trainer::after_step(std::int64_t batch_samples, bool* should_stop) {
+  const bool is_save_triggered = folder_->is_triggered(checkpoint::Trigger::kSave);
+  const bool is_exit_triggered = folder_->is_triggered(checkpoint::Trigger::kExit);
+  const bool is_last = state_.step >= resolved_.steps;
+  *should_stop = (doors_.signals.is_stop_requested() || is_exit_triggered) && !is_last;
+  // A change of the batch is saved before, as the reference does: a resume then starts on either side of it.
+  const std::int64_t next_batch = optim::batch_size_at(resolved_.batch, state_.consumed_samples).samples;
+  const bool is_due = (config_.checkpoint.every > 0 && state_.step % config_.checkpoint.every == 0) ||
+                      (!is_last && next_batch != batch_samples);
+  if (config_.eval.every > 0 && (state_.step % config_.eval.every == 0 || is_last)) {
+    TRY(evaluate());
+  }
+  if (is_due || is_save_triggered || *should_stop || is_last) {
+    const Status saved = save();
+    if (!saved.ok() && (*should_stop || is_last)) {
+      return saved;
+    }
+    if (!saved.ok()) {  // a full disk may have room again at the next save: training goes on
+      doors_.log.error("checkpoint not saved; training goes on",
+                       {{"step", state_.step}, {"reason", saved.message()}});
+      return ok_status();
+    }
+  }
+  // A trigger is removed only when what it asked for has happened, so that a crash in between does not lose it.
+  if (is_save_triggered) {
+    TRY(folder_->clear_trigger(checkpoint::Trigger::kSave));
+  }
+  if (is_exit_triggered) {
+    TRY(folder_->clear_trigger(checkpoint::Trigger::kExit));
+  }
+  return ok_status();
+}
+
+Status Trainer::evaluate() {
+  const data::BatchOptions options = batch_options(config_, inputs_.eod_id, false);
+  for (const HeldOutSet& set : held_out_) {
+    const std::int64_t num_samples =
+        config_.eval.samples > 0 ? config_.eval.samples : set.source.num_samples();
+    TRY_ASSIGN(const parallel::EvaluationResult result,
+               evaluator_->evaluate(set.source, options, num_samples));
+    telemetry_->record_evaluation({static_cast<double>(doors_.clock.wall_ns()) * 1e-9, folder_->attempt(),
+                                   state_.step, set.name, result.loss, result.perplexity(), result.accuracy,
+                                   result.num_tokens});
+  }
+  return ok_status();
+}
+
+checkpoint::Snapshot Trainer::snapshot() const {
+  checkpoint::Snapshot snapshot;
+  snapshot.model_files = inputs_.model_files;
+  snapshot.weights = checkpoint::weight_tensors(plan_->model.parameters(), *memory_);
+  snapshot.moments =
+      group_moments<checkpoint::MomentTensors, checkpoint::NamedTensor>(*plan_->optimizer, *memory_);
+  snapshot.state = state_;
+  const StageSection& stage = config_.data.stage.front();
+  snapshot.state.stages = {{stage.start_samples,
+                            state_.consumed_samples - stage.start_samples,
+                            {{stage.source.front().path, state_.consumed_samples - stage.start_samples}}}};
+  snapshot.state.sample_chain = feed_->chain().to_hex();
+  snapshot.state.elapsed_s = elapsed_before_s_ + doors_.clock.monotonic_s() - started_s_;
+  return snapshot;
+}
+
+Status Trainer::save() {
+  if (last_saved_step_ == state_.step) {
+    return ok_status();
+  }
+  const double start_s = doors_.clock.monotonic_s();
+  checkpoint::SaveOptions options;
+  options.model_dtype =
+      config_.precision.weights == WeightsDtype::kBfloat16 ? DType::kBFloat16 : DType::kFloat32;
+  options.saved_at_unix_s = doors_.clock.wall_ns() / kNsPerSecond;
+  TRY(checkpoint::save_checkpoint(doors_.files, *folder_, snapshot(), options));
+  last_saved_step_ = state_.step;
+  retention_->mark_good(state_.step);
+  telemetry_->flush();
+  telemetry_->note(fmt::format("checkpoint {} confirmed in {:.2f} s",
+                               checkpoint::step_folder_name(state_.step),
+                               doors_.clock.monotonic_s() - start_s));
+  const Result<std::vector<std::int64_t>> deleted = retention_->apply();
+  if (!deleted.ok()) {
+    doors_.log.warning("old checkpoints could not be removed", {{"reason", deleted.status().message()}});
+  }
+  return ok_status();
+}
+
+}  // namespace cairn::train

@@ -1,0 +1,107 @@
+// The training loop of one process: start or resume, steps, evaluation, checkpoints, stop. Everything that can fail
+// before the first step fails in open(); inside a step nothing is allocated.
+//
+// Order at a step boundary: signals and triggers are looked at once, then save if asked for or due, then stop. A
+// stop by signal or by the exit trigger saves first (exit code 10). Design: contracts of ARCHITECTURE.md.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "checkpoint/reader.h"
+#include "checkpoint/retention.h"
+#include "checkpoint/run_folder.h"
+#include "checkpoint/writer.h"
+#include "device/memory.h"
+#include "device/thread_pool.h"
+#include "doors/clock.h"
+#include "doors/file_system.h"
+#include "doors/signals.h"
+#include "parallel/evaluation.h"
+#include "planner/training_plan.h"
+#include "train/data_feed.h"
+#include "train/run_config.h"
+#include "train/run_inputs.h"
+#include "train/step_record.h"
+#include "train/telemetry.h"
+
+namespace cairn::train {
+
+// The world as the trainer reaches it. Outlives the trainer.
+struct TrainerDoors {
+  FileSystem& files;
+  Clock& clock;
+  const Signals& signals;
+  Logger& log;
+  checkpoint::Holder holder;  // this process, for the lock
+  Console console;
+};
+
+class Trainer {
+ public:
+  // Reads every input, takes the run folder's lock, plans and takes memory, starts or resumes. Errors:
+  // kBadConfig (all faults), kBadData, kNoInput, kTransient (a live trainer holds the folder), kIo, kCannotWrite.
+  static Result<std::unique_ptr<Trainer>> open(const RunConfig& config, const TrainerDoors& doors);
+  ~Trainer();
+
+  // Trains to the end of the run: ok. kStoppedSaved when asked to stop (a checkpoint is confirmed); kDiverged
+  // when loss or gradients are not finite (the step is refused, the weights stay those of the step before);
+  // otherwise what went wrong.
+  Status run();
+
+  std::int64_t step() const { return state_.step; }
+  const checkpoint::TrainState& state() const { return state_; }
+
+ private:
+  Trainer(const RunConfig& config, const TrainerDoors& doors, RunInputs inputs);
+  Status start(checkpoint::RunFolder run);
+  Status restore(const checkpoint::StartDecision& decision);
+  Status resume(const std::string& path);
+  Status open_data();
+  Status open_telemetry();
+  void describe_start(const checkpoint::StartDecision& decision);
+
+  Status train_step(StepRecord& record);
+  void finish_record(const optim::BatchSize& batch, double step_s, StepRecord& record);
+  // Evaluation, saves and stop requests after a step of `batch_samples` samples.
+  Status after_step(std::int64_t batch_samples, bool* should_stop);
+  Status evaluate();
+  Status save();
+  checkpoint::Snapshot snapshot() const;
+
+  const RunConfig config_;
+  const ResolvedRun resolved_;
+  TrainerDoors doors_;
+  RunInputs inputs_;
+  // Members in order of life: folder and lock, plan, memory, workers, then what works on them.
+  std::unique_ptr<checkpoint::RunFolder> folder_;
+  std::unique_ptr<planner::TrainingPlan> plan_;
+  std::unique_ptr<Memory> memory_;
+  std::unique_ptr<ThreadPool> pool_;
+  std::unique_ptr<DataFeed> feed_;
+  struct HeldOutSet {
+    std::string name;
+    data::TokenSource source;
+  };
+  std::vector<HeldOutSet> held_out_;
+  std::unique_ptr<parallel::Evaluator> evaluator_;
+  std::unique_ptr<checkpoint::Retention> retention_;
+  std::unique_ptr<Telemetry> telemetry_;
+  std::vector<std::vector<parallel::WorkItem>> schedules_;  // by number of microbatches
+
+  checkpoint::TrainState state_;
+  std::int64_t first_step_ = 0;  // step at which this attempt began
+  std::int64_t last_saved_step_ = -1;
+  std::int64_t skipped_steps_ = 0;
+  std::int64_t nonfinite_steps_ = 0;
+  double started_s_ = 0;         // monotonic
+  double elapsed_before_s_ = 0;  // of earlier attempts
+  double recent_step_s_ = 0;     // running mean for the time left
+  double peak_flops_ = 0;
+};
+
+}  // namespace cairn::train
