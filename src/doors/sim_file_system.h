@@ -2,7 +2,7 @@
 //   - bytes of a file up to its last sync() are there; bytes appended after it are lost, or a prefix of them is
 //     kept, possibly with a damaged tail (drawn from the seed);
 //   - a directory entry (create, rename, unlink, mkdir) is there if its directory was synced afterwards; of the
-//     changes not yet synced a prefix in order of time, drawn from the seed per directory, may have survived;
+//     changes not yet synced any may have survived, drawn from the seed, but for one name in order of time;
 //   - locks are gone, open files are dead (every later call on them fails).
 // Renaming is atomic: after a crash the target is the old file or the new one, never a mixture or neither.
 // Operations are counted, so that a test enumerates every crash point: run once to count, then once per k with
@@ -38,7 +38,9 @@ class SimFileSystem : public FileSystem {
 
   // The power goes; afterwards the disk is as described above and works again.
   void crash();
-  bool is_stopped() const;
+  // The process dies but the machine stays up (SIGKILL): open files are dead, locks are free, all bytes are there.
+  void kill_process();
+  bool is_stopped() const;  // an operation has run into stop_at
 
   // Damage for tests of readers: REQUIRES that the file exists and is longer than offset.
   void flip_bit(const std::string& path, std::int64_t offset, int bit);
