@@ -1,0 +1,67 @@
+"""Stops a run at random moments, resumes it to its end, and wants every parameter and optimizer tensor bitwise
+equal to those of an undisturbed run.   resume_test.py CAIRN [NUM_STOPS]"""
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+
+from training_run import Run, check
+
+
+def stop_once(cairn, work, index, draw, reference, duration_s, settings):
+    run = Run(cairn, work, f"stopped-{index}", **settings)
+    num_stops = 0
+    while True:
+        process = run.start()
+        if num_stops == 0:
+            time.sleep(draw.uniform(0.1, 1.0) * duration_s)
+            process.send_signal(draw.choice([signal.SIGTERM, signal.SIGINT, signal.SIGUSR2]))
+        _, err = process.communicate(timeout=300)
+        if process.returncode == 10:
+            num_stops += 1
+            check(num_stops == 1, "one signal stopped two attempts: " + err)
+            stopped_at = run.steps()[-1]
+            continue
+        if process.returncode < 0 and num_stops == 0:
+            return None  # the signal came before the program listened: nothing was begun
+        check(process.returncode == 0, f"exit {process.returncode}: {err}")
+        break
+    if num_stops == 0:
+        return None  # it was faster than the signal
+    last = run.steps()[-1]
+    ours, theirs = run.manifest(last), reference.manifest(reference.steps()[-1])
+    check(ours["step"] == theirs["step"], "the resumed run ends at another step")
+    check(ours["tensors_hash"] == theirs["tensors_hash"], f"tensors differ after a stop at step {stopped_at}")
+    check(run.state(last)["sample_chain"] == reference.state(last)["sample_chain"], "other samples were consumed")
+    return stopped_at
+
+
+def main():
+    cairn = os.path.abspath(sys.argv[1])
+    num_stops = int(sys.argv[2]) if len(sys.argv) > 2 else 20
+    seed = int(os.environ.get("CAIRN_TEST_SEED", time.time_ns() % 1000000))
+    print(f"seed {seed} (repeat with CAIRN_TEST_SEED={seed})")
+    draw = random.Random(seed)
+    with tempfile.TemporaryDirectory() as work:
+        stopped = []
+        for optimizer, weights in (("ademamix", "bfloat16"), ("adamw", "float32")):
+            settings = dict(optimizer=optimizer, weights=weights, samples=300)
+            reference = Run(cairn, work, f"undisturbed-{optimizer}", **settings)
+            begun = time.monotonic()
+            code, err = reference.finish()
+            duration_s = time.monotonic() - begun
+            check(code == 0, f"the undisturbed run ends with {code}: {err}")
+            check(all(r["step_allocations"] == 0 for r in reference.records()), "a step allocated memory")
+            wanted = len(stopped) + num_stops // 2
+            for index in range(40 * num_stops):
+                if len(stopped) >= wanted:
+                    break
+                step = stop_once(cairn, work, f"{optimizer}-{index}", draw, reference, duration_s, settings)
+                stopped += [] if step is None else [step]
+        check(len(stopped) >= num_stops // 2 * 2, f"only {len(stopped)} stops hit the run")
+        print(f"{len(stopped)} stops at steps {stopped}: all tensors and sample chains equal")
+
+
+main()

@@ -1,0 +1,137 @@
+"""A small training run made from nothing: a token shard, a run file, the real program. Plain python3."""
+import json
+import os
+import random
+import struct
+import subprocess
+
+
+def write_shard(prefix, num_documents, vocab_size, seed):
+    """A Megatron .bin/.idx pair of int32 tokens: documents of 5 to 90 random ids, each ended by id 2."""
+    draw = random.Random(seed)
+    documents = [[draw.randrange(4, vocab_size) for _ in range(draw.randrange(5, 90))] + [2]
+                 for _ in range(num_documents)]
+    lengths = [len(d) for d in documents]
+    offsets = [0]
+    for length in lengths[:-1]:
+        offsets.append(offsets[-1] + 4 * length)
+    with open(prefix + ".bin", "wb") as out:
+        for document in documents:
+            out.write(struct.pack(f"<{len(document)}i", *document))
+    with open(prefix + ".idx", "wb") as out:
+        out.write(b"MMIDIDX\x00\x00" + struct.pack("<QBQQ", 1, 4, len(lengths), len(lengths) + 1))
+        out.write(struct.pack(f"<{len(lengths)}i", *lengths))
+        out.write(struct.pack(f"<{len(offsets)}q", *offsets))
+        out.write(struct.pack(f"<{len(lengths) + 1}q", *range(len(lengths) + 1)))
+
+
+RUN_FILE = """
+[run]
+name = "{name}"
+folder = "{folder}"
+threads = {threads}
+[model]
+type = "apertus"
+vocab_size = 256
+hidden_size = 32
+intermediate_size = 64
+num_hidden_layers = 2
+num_attention_heads = 4
+num_key_value_heads = 2
+head_dim = 8
+max_position_embeddings = 64
+[[data.stage]]
+[[data.stage.source]]
+path = "{shard}"
+[data]
+eod_loss = true
+[data.goldfish]
+h = 8
+[train]
+sequence = 32
+global_batch = 8
+microbatch = 2
+samples = {samples}
+[train.ramp]
+start_batch = 4
+increment = 4
+samples = 40
+[optimizer]
+type = "{optimizer}"
+alpha_warmup_steps = 30
+beta3_warmup_steps = 30
+clip = 1.0
+[schedule]
+learning_rate = 0.01
+min_learning_rate = 0.001
+warmup_samples = 16
+cooldown_samples = 64
+[precision]
+weights = "{weights}"
+[checkpoint]
+every = {every}
+[checkpoint.keep]
+last = {keep}
+"""
+
+
+class Run:
+    """One run folder and how to start the program on it."""
+
+    def __init__(self, cairn, work, name, **settings):
+        self.cairn = cairn
+        self.folder = os.path.join(work, name)
+        self.file = os.path.join(work, name + ".toml")
+        shard = os.path.join(work, "shard")
+        if not os.path.exists(shard + ".idx"):
+            write_shard(shard, 60, 256, seed=5)
+        values = dict(name=name, folder=self.folder, shard=shard, threads=1, samples=300, optimizer="ademamix",
+                      weights="bfloat16", every=0, keep=3)
+        values.update(settings)
+        with open(self.file, "w") as out:
+            out.write(RUN_FILE.format(**values))
+
+    def start(self, *arguments):
+        return subprocess.Popen([self.cairn, "train", self.file, *arguments], stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+
+    def finish(self, *arguments):
+        """Runs to its end; returns (exit code, standard error)."""
+        process = self.start(*arguments)
+        _, err = process.communicate(timeout=300)
+        return process.returncode, err
+
+    def steps(self):
+        """Steps of the final checkpoint folders, sorted as integers."""
+        folder = os.path.join(self.folder, "checkpoints")
+        if not os.path.isdir(folder):
+            return []
+        return sorted(int(name[5:]) for name in os.listdir(folder) if name.startswith("step-"))
+
+    def checkpoint(self, step):
+        return os.path.join(self.folder, "checkpoints", f"step-{step:08d}")
+
+    def manifest(self, step):
+        with open(os.path.join(self.checkpoint(step), "manifest.json")) as text:
+            return json.load(text)
+
+    def state(self, step):
+        with open(os.path.join(self.checkpoint(step), "training", "state.json")) as text:
+            return json.load(text)
+
+    def records(self):
+        """Every complete line of metrics/train.jsonl."""
+        records = []
+        with open(os.path.join(self.folder, "metrics", "train.jsonl")) as lines:
+            for line in lines:
+                if line.endswith("\n"):
+                    try:
+                        records.append(json.loads(line))
+                    except json.JSONDecodeError:
+                        pass  # a line cut by SIGKILL and continued by the next attempt
+        return records
+
+
+def check(condition, message):
+    if not condition:
+        raise SystemExit("FAILED: " + message)
