@@ -75,7 +75,7 @@ Result<TrainState> read_train_state(FileSystem& files, const std::string& path);
 // Fills float32 master weights and moments by name from a verified checkpoint; names, shapes and dtypes are all
 // checked before anything is written. kBadData lists all faults.
 Status restore_tensors(FileSystem& files, const std::string& path, std::span<const NamedTarget> weights,
-                       std::span<const MomentTargets> moments);
+                       std::span<const nn::Buffer> buffers, std::span<const MomentTargets> moments);
 
 // Weights only, from the folder of a StartDecision: a checkpoint (verified, float32 master) or a model folder.
 Status restore_weights(FileSystem& files, const std::string& path, std::span<const NamedTarget> weights,

@@ -42,13 +42,15 @@ class Retention {
   Result<std::vector<std::int64_t>> apply();
 
  private:
+  bool is_good(const std::string& path);
+
   FileSystem* files_;
   std::string checkpoints_path_;
   std::string run_id_;
   std::int64_t attempt_;
   RetentionRules rules_;
-  std::set<std::int64_t> good_;
-  std::set<std::int64_t> damaged_;
+  std::set<std::string> good_;  // folder names
+  std::set<std::string> damaged_;
 };
 
 }  // namespace cairn::checkpoint

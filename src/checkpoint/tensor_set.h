@@ -20,7 +20,8 @@ struct StoredTensor {
   std::string name;
   DType dtype = DType::kFloat32;
   Shape shape;
-  std::string file;  // as given to add_file: "model-00001-of-00002.safetensors"
+  std::string file;         // as given to add_file: "model-00001-of-00002.safetensors"
+  std::int64_t offset = 0;  // of its first byte in that file
   std::int64_t num_bytes = 0;
   std::size_t file_index = 0;
 };
@@ -35,8 +36,11 @@ class TensorSet {
 
   // Overwrites `out`, float32 of the stored shape, converting F32, BF16, F16 and F64.
   Status read_as_float32(const StoredTensor& tensor, TensorView out) const;
+  // Whether two tensors have the same dtype, shape and bytes; read in fixed buffers.
+  Result<bool> has_same_bytes(const StoredTensor& a, const StoredTensor& b) const;
 
  private:
+  FileSystem* file_system_ = nullptr;
   std::vector<SafetensorsFile> files_;
   std::vector<StoredTensor> tensors_;
 };

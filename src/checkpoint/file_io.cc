@@ -1,0 +1,137 @@
+#include "checkpoint/file_io.h"
+
+#include <algorithm>
+#include <vector>
+
+#include <fmt/format.h>
+
+namespace cairn::checkpoint {
+
+std::string join_path(std::string_view folder, std::string_view name) {
+  if (folder.empty()) {
+    return std::string(name);
+  }
+  return fmt::format("{}{}{}", folder, folder.back() == '/' ? "" : "/", name);
+}
+
+namespace {
+
+std::string_view without_trailing_slashes(std::string_view path) {
+  while (path.size() > 1 && path.back() == '/') {
+    path.remove_suffix(1);
+  }
+  return path;
+}
+
+}  // namespace
+
+std::string parent_path(const std::string& path) {
+  const std::string_view trimmed = without_trailing_slashes(path);
+  const std::size_t slash = trimmed.rfind('/');
+  if (slash == std::string_view::npos) {
+    return ".";
+  }
+  return slash == 0 ? "/" : std::string(without_trailing_slashes(trimmed.substr(0, slash)));
+}
+
+std::string file_name(const std::string& path) {
+  const std::string_view trimmed = without_trailing_slashes(path);
+  const std::size_t slash = trimmed.rfind('/');
+  return std::string(slash == std::string_view::npos ? trimmed : trimmed.substr(slash + 1));
+}
+
+Status make_durable_directories(FileSystem& files, const std::string& path) {
+  std::vector<std::string> missing;  // deepest first
+  std::string folder = path;
+  while (!files.is_directory(folder)) {
+    missing.push_back(folder);
+    const std::string above = parent_path(folder);
+    if (above == folder) {
+      break;
+    }
+    folder = above;
+  }
+  if (missing.empty()) {
+    return ok_status();
+  }
+  TRY(files.make_directories(path).with_context(path));
+  for (const std::string& made : missing) {
+    TRY(files.sync_directory(parent_path(made)).with_context(parent_path(made)));
+  }
+  return ok_status();
+}
+
+void remove_if_possible(FileSystem& files, const std::string& path) {
+  const Status status = files.remove_tree(path);
+  static_cast<void>(status);
+}
+
+Result<std::string> read_small_file(FileSystem& files, const std::string& path) {
+  auto opened = files.open(path);
+  if (!opened.ok()) {
+    return opened.status().with_context(path);
+  }
+  const ReadableFile& file = **opened;
+  if (file.size() > kTextBytesMax) {
+    return bad_data(fmt::format("{}: {} bytes, more than the {} that such a file may have", path, file.size(),
+                                kTextBytesMax));
+  }
+  std::string text(static_cast<std::size_t>(file.size()), '\0');
+  TRY(file.read(0, std::as_writable_bytes(std::span(text))).with_context(path));
+  return text;
+}
+
+Status HashingFile::append(std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const auto chunk = bytes.first(std::min(bytes.size(), static_cast<std::size_t>(kIoChunkBytes)));
+    hasher_.update(chunk);
+    TRY(file_->append(chunk));
+    num_bytes_ += static_cast<std::int64_t>(chunk.size());
+    bytes = bytes.subspan(chunk.size());
+  }
+  return ok_status();
+}
+
+Status append_text(WritableFile& file, std::string_view text) {
+  return file.append(std::as_bytes(std::span(text)));
+}
+
+namespace {
+
+// Calls body(bytes) -> Status on a file from its beginning to its end.
+template <class Body>
+Status for_each_chunk(FileSystem& files, const std::string& path, Body&& body) {
+  auto opened = files.open(path);
+  if (!opened.ok()) {
+    return opened.status().with_context(path);
+  }
+  const ReadableFile& file = **opened;
+  std::vector<std::byte> buffer(static_cast<std::size_t>(std::min(file.size(), kIoChunkBytes)));
+  for (std::int64_t offset = 0; offset < file.size(); offset += kIoChunkBytes) {
+    const auto chunk =
+        std::span(buffer).first(static_cast<std::size_t>(std::min(kIoChunkBytes, file.size() - offset)));
+    TRY(file.read(offset, chunk).with_context(path));
+    TRY(body(std::span<const std::byte>(chunk)));
+  }
+  return ok_status();
+}
+
+}  // namespace
+
+Status append_copy(WritableFile& file, FileSystem& files, const std::string& source_path) {
+  return for_each_chunk(files, source_path,
+                        [&](std::span<const std::byte> bytes) { return file.append(bytes); });
+}
+
+Result<WrittenFile> hash_file(FileSystem& files, const std::string& path, Hasher hasher) {
+  WrittenFile written;
+  TRY(for_each_chunk(files, path, [&](std::span<const std::byte> bytes) {
+    hasher.update(bytes);
+    written.num_bytes += static_cast<std::int64_t>(bytes.size());
+    return ok_status();
+  }));
+  written.hash = hasher.digest();
+  return written;
+}
+
+}  // namespace cairn::checkpoint
