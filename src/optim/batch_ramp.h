@@ -1,0 +1,42 @@
+// How many samples a step takes, as a function of the samples consumed before it.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/faults.h"
+
+namespace cairn::optim {
+
+// From start_batch to global_batch in equal increments over ramp_samples:
+//   n <= ramp_samples:  start + floor(n / (ramp / num_increments)) * increment,   afterwards global_batch.
+// With increment = global_batch - start_batch it is one switch at n = ramp_samples.
+struct BatchRampConfig {
+  std::int64_t global_batch = 0;  // samples per step when the ramp is over
+  std::int64_t start_batch = 0;   // 0: no ramp
+  std::int64_t increment = 0;     // divides global_batch - start_batch
+  std::int64_t ramp_samples = 0;
+  std::int64_t microbatch = 1;     // samples per microbatch of one data-parallel rank
+  std::int64_t data_parallel = 1;  // ranks
+  // Rounds a batch that is not a multiple of microbatch * data_parallel down to one; otherwise it is a fault.
+  bool decrease_batch_size_if_needed = false;
+};
+
+struct BatchSize {
+  std::int64_t nominal = 0;           // by the ramp
+  std::int64_t samples = 0;           // what the step takes: a multiple of microbatch * data_parallel
+  std::int64_t skipped = 0;           // nominal - samples; counted as skipped samples, never fetched
+  std::int64_t num_microbatches = 0;  // per data-parallel rank
+};
+
+// REQUIRES: a configuration without faults, consumed_samples >= 0.
+BatchSize batch_size_at(const BatchRampConfig& config, std::int64_t consumed_samples);
+
+// Everything that is wrong with a configuration, fields named "<prefix>global_batch" and so on.
+Faults check_batch_ramp(const BatchRampConfig& config, std::string_view prefix);
+
+// Steps until at least `total_samples` are consumed, starting from `consumed_samples`.
+std::int64_t num_steps(const BatchRampConfig& config, std::int64_t consumed_samples,
+                       std::int64_t total_samples);
+
+}  // namespace cairn::optim
