@@ -79,7 +79,7 @@ Result<std::vector<SetResult>> evaluate(const EvalOptions& options, CommandConte
   const parallel::EvaluationIds ids = parallel::declare_evaluation(options.batch, sequence, plan);
   plan.seal(1);
   TRY_ASSIGN(const Memory memory, Memory::create(plan));
-  TRY(checkpoint::load_weights(folder, model.parameters(), memory));
+  TRY(checkpoint::load_weights(folder, model.parameters(), model.buffers(), memory));
   ThreadPool pool(threads);
   model.bind(memory, pool);
   parallel::Evaluator evaluator(ids, memory, model);

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 
+#include "base/status.h"
 #include "data/goldfish.h"
 #include "tensor/batch.h"
 #include "tensor/tensor_view.h"

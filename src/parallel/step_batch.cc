@@ -73,7 +73,7 @@ std::int64_t StepBatch::fold_reduction(LossReduction reduction, std::int64_t num
     const bool is_token_mean = reduction == LossReduction::kToken;
     const std::int64_t count =
         is_token_mean ? total : count_predicted(rows.batch.loss_mask_BT) * num_microbatches;
-    scale_masks(rows.dloss, rows.loss_mask, count == 0 ? 0.0 : 1.0 / static_cast<double>(count));
+    scale_masks(rows.dloss_BT, rows.batch.loss_mask_BT, count == 0 ? 0.0 : 1.0 / static_cast<double>(count));
   }
   return total;
 }

@@ -28,7 +28,7 @@ Status read_tokenizer(FileSystem& files, const std::string& path, RunInputs& inp
     return parsed.status().with_context(path);
   }
   inputs.tokenizer = std::move(parsed).value();
-  inputs.tokenizer_fingerprint = to_hex(xxh3_128(text));
+  inputs.tokenizer_fingerprint = xxh3_128(text).to_hex();
   inputs.model_files.tokenizer_files = checkpoint::tokenizer_files_in(files, folder_of(path));
   return ok_status();
 }

@@ -60,8 +60,6 @@ struct StepRecord {
     visitor("loss", self.loss, "nats/token", "mean over all predicted tokens of the step");
     visitor("loss_scale", self.loss_scale, "", "factor on the loss before backward; 1 in float32");
     visitor("gradient_norm", self.gradient_norm, "", "global L2 norm before clipping");
-    visitor("parameter_norm", self.parameter_norm, "",
-            "global L2 norm of the weights after the step; 0 when not computed");
     visitor("loss_tokens", self.loss_tokens, "tokens", "positions with a loss mask of 1 in this step");
     visitor("skipped_steps", self.skipped_steps, "", "steps whose update was refused so far");
     visitor("nonfinite_steps", self.nonfinite_steps, "",

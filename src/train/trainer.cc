@@ -162,11 +162,11 @@ Status Trainer::restore(const checkpoint::StartDecision& decision) {
     retention_->mark_good(state_.step);
   } else if (decision.kind == checkpoint::StartKind::kWeightsOnly) {
     TRY_ASSIGN(const checkpoint::HfFolder folder, checkpoint::HfFolder::open(doors_.files, decision.path));
-    TRY(checkpoint::load_weights(folder, plan_->model.parameters(), *memory_));
+    TRY(checkpoint::load_weights(folder, plan_->model.parameters(), plan_->model.buffers(), *memory_));
   } else if (!config_.model.from.empty()) {
     TRY_ASSIGN(const checkpoint::HfFolder folder,
                checkpoint::HfFolder::open(doors_.files, config_.model.from));
-    TRY(checkpoint::load_weights(folder, plan_->model.parameters(), *memory_));
+    TRY(checkpoint::load_weights(folder, plan_->model.parameters(), plan_->model.buffers(), *memory_));
   } else {
     nn::initialize_weights(plan_->model.parameters(), *memory_, inputs_.model,
                            static_cast<std::uint64_t>(config_.run.seed));
@@ -211,7 +211,7 @@ Status Trainer::resume(const std::string& path) {
       checkpoint::weight_targets(plan_->model.parameters(), *memory_);
   const auto moments =
       group_moments<checkpoint::MomentTargets, checkpoint::NamedTarget>(*plan_->optimizer, *memory_);
-  return checkpoint::restore_tensors(doors_.files, path, weights, moments);
+  return checkpoint::restore_tensors(doors_.files, path, weights, plan_->model.buffers(), moments);
 }
 
 Status Trainer::open_telemetry() {
