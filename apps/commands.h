@@ -1,23 +1,24 @@
 // The registration scheme of the command line. One function per group of subcommands, each in its own
-// *_command.cc; only those files and main.cc include CLI11. A command declares its options, and hands its work
-// to set_action(); main parses first, then runs the one action, prints its Status and turns it into the exit code.
+// *_command.cc; only those files and main.cc include CLI11. A command declares its options and hands its work
+// to set_action(); main parses the whole line first, then runs the one action, prints its Status and turns it
+// into the exit code.
 #pragma once
 
 #include <functional>
 #include <iosfwd>
+#include <string>
 #include <utility>
+#include <vector>
 
+#include "base/environment.h"
+#include "base/log.h"
 #include "base/status.h"
+#include "doors/clock.h"
 #include "doors/file_system.h"
 
 namespace CLI {
 class App;
 }  // namespace CLI
-
-namespace cairn {
-class Clock;
-class Logger;
-}  // namespace cairn
 
 namespace cairn::apps {
 
@@ -25,6 +26,7 @@ namespace cairn::apps {
 struct CommandContext {
   FileSystem& files;
   Clock& clock;
+  const Environment& environment;
   Logger& log;                  // goes to standard error; never mixed with results
   std::ostream& out;            // results: text, or JSON with --json
   std::ostream& err;            // progress and questions
@@ -36,6 +38,9 @@ struct CommandContext {
   // Called from a command's CLI11 callback. `work` runs after the whole line has been parsed.
   void set_action(std::function<Status()> work) { action = std::move(work); }
 };
+
+// Adds "--set key=value" (repeatable, one value each) to a command that reads a run file.
+void add_set_option(CLI::App& command, std::vector<std::string>& overrides);
 
 // Each adds its subcommands to `app`. `context` outlives the program's run; commands keep references to it.
 void add_config_command(CLI::App& app, CommandContext& context);

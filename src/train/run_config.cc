@@ -543,12 +543,9 @@ void EvalSection::visit_fields(EvalSection& self, FieldVisitor& visitor) {
                  .unit = "samples",
                  .min = 0},
                 self.samples);
-  visitor.field({.key = "microbatch",
-                 .doc = "Samples that go through the model at once in evaluation.",
-                 .unit = "samples",
-                 .min = 1,
-                 .max = 1e6},
-                self.microbatch);
+  visitor.reserved(
+      {.key = "microbatch",
+       .doc = "Samples that go through the model at once in evaluation; they are train.microbatch."});
   visitor.tables({.key = "set", .doc = "One held-out data set."}, self.set);
 }
 

@@ -201,7 +201,6 @@ struct EvalSetSection {
 struct EvalSection {
   std::int64_t every = 0;
   std::int64_t samples = 0;
-  std::int64_t microbatch = 1;
   std::vector<EvalSetSection> set;
   static void visit_fields(EvalSection& self, FieldVisitor& visitor);
 };
@@ -272,6 +271,9 @@ Result<nn::ModelConfig> model_config_from_run(const RunConfig& config, std::int6
 // What the planner must know of the run. num_threads >= 1: the size of the pool that will run it.
 planner::TrainingPlanInputs training_plan_inputs(const RunConfig& config, const nn::ModelConfig& model,
                                                  int num_threads);
+
+// Workers of the CPU back end: run.threads, or for 0 every core that this process may use.
+int num_worker_threads(const RunConfig& config);
 
 optim::AdamWConfig adamw_config(const OptimizerSection& section);
 optim::AdemamixConfig ademamix_config(const OptimizerSection& section);

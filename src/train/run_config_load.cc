@@ -1,5 +1,6 @@
 // From the text of a run file to a checked RunConfig, and what follows from one.
 #include <algorithm>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -151,6 +152,13 @@ planner::TrainingPlanInputs training_plan_inputs(const RunConfig& config, const 
   }
   inputs.clip = config.optimizer.clip;
   return inputs;
+}
+
+int num_worker_threads(const RunConfig& config) {
+  if (config.run.threads > 0) {
+    return static_cast<int>(config.run.threads);
+  }
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
 optim::AdamWConfig adamw_config(const OptimizerSection& section) {
