@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/status.h"
@@ -33,6 +34,7 @@ class HfFolder {
   std::span<const std::string> tokenizer_files() const { return tokenizer_files_; }
   // Name, dtype, shape and shard of every tensor; reads them.
   const TensorSet& tensors() const { return tensors_; }
+  TensorSet take_tensors() && { return std::move(tensors_); }
 
  private:
   HfFolder() = default;

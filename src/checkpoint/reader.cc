@@ -272,16 +272,23 @@ bool is_in_group(std::string_view name, std::string_view group) {
   return rest == ".safetensors" || rest.starts_with("-");
 }
 
-Result<TensorSet> open_group(FileSystem& files, const std::string& path, const Manifest& manifest,
-                             const std::string& group, Faults& faults) {
+}  // namespace
+
+Result<TensorSet> open_tensors(FileSystem& files, const std::string& path, const Manifest& manifest,
+                               const std::string& group) {
+  const std::string stem = group == "weights" ? manifest.master : "training/" + group;
+  Faults faults;
   TensorSet set;
   for (const ManifestFile& file : manifest.files) {
-    if (is_in_group(file.name, group)) {
+    if (is_in_group(file.name, stem)) {
       TRY(set.add_file(files, path, file.name, faults));
     }
   }
+  TRY(faults.to_status(StatusCode::kBadData, path));
   return set;
 }
+
+namespace {
 
 Status check_moment_names(const Manifest& manifest, std::span<const MomentTargets> moments, Faults& faults) {
   for (const MomentTargets& moment : moments) {
@@ -306,11 +313,11 @@ Status restore(FileSystem& files, const std::string& path, const Manifest& manif
                std::span<const MomentTargets> moments) {
   Faults faults;
   std::vector<TensorSet> sets;
-  TRY_ASSIGN(TensorSet master, open_group(files, path, manifest, manifest.master, faults));
+  TRY_ASSIGN(TensorSet master, open_tensors(files, path, manifest, "weights"));
   check_targets(master, weights, buffers, manifest.master == "model" ? Extras::kModel : Extras::kNone,
                 faults);
   for (const MomentTargets& moment : moments) {
-    TRY_ASSIGN(TensorSet set, open_group(files, path, manifest, "training/" + moment.moment, faults));
+    TRY_ASSIGN(TensorSet set, open_tensors(files, path, manifest, moment.moment));
     check_targets(set, moment.targets, {}, Extras::kNone, faults);
     sets.push_back(std::move(set));
   }

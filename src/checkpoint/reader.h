@@ -14,6 +14,7 @@
 #include "checkpoint/manifest.h"
 #include "checkpoint/named_tensor.h"
 #include "checkpoint/run_folder.h"
+#include "checkpoint/tensor_set.h"
 #include "checkpoint/train_state.h"
 #include "doors/file_system.h"
 
@@ -77,6 +78,9 @@ Result<TrainState> read_train_state(FileSystem& files, const std::string& path);
 Status restore_tensors(FileSystem& files, const std::string& path, std::span<const NamedTarget> weights,
                        std::span<const nn::Buffer> buffers, std::span<const MomentTargets> moments);
 
+// The tensors of one group: "weights" (the float32 master) or a moment ("exp_avg").
+Result<TensorSet> open_tensors(FileSystem& files, const std::string& path, const Manifest& manifest,
+                               const std::string& group);
 // Weights only, from the folder of a StartDecision: a checkpoint (verified, float32 master) or a model folder.
 Status restore_weights(FileSystem& files, const std::string& path, std::span<const NamedTarget> weights,
                        std::span<const nn::Buffer> buffers);

@@ -53,6 +53,9 @@ Retention::Retention(FileSystem& files, const RunFolder& run, RetentionRules rul
       attempt_(run.attempt()),
       rules_(rules) {}
 
+Retention::Retention(FileSystem& files, std::string checkpoints_path, RetentionRules rules)
+    : files_(&files), checkpoints_path_(std::move(checkpoints_path)), rules_(rules) {}
+
 void Retention::mark_good(std::int64_t step) {
   good_.insert(step_folder_name(step));
 }
@@ -84,6 +87,7 @@ Result<std::vector<std::int64_t>> Retention::plan() {
 }
 
 Result<std::vector<std::int64_t>> Retention::apply() {
+  CHECK(attempt_ > 0, "deleting needs the run's lock");
   TRY_ASSIGN(const std::vector<std::int64_t> deleted, plan());
   if (deleted.empty()) {
     return deleted;

@@ -33,6 +33,8 @@ std::vector<std::int64_t> plan_retention(std::span<const RetentionCandidate> can
 class Retention {
  public:
   Retention(FileSystem& files, const RunFolder& run, RetentionRules rules);
+  // For plan() alone, of a run that somebody else may hold.
+  Retention(FileSystem& files, std::string checkpoints_path, RetentionRules rules);
 
   // A step that this process has confirmed by writing it or has verified by reading it.
   void mark_good(std::int64_t step);
@@ -47,7 +49,7 @@ class Retention {
   FileSystem* files_;
   std::string checkpoints_path_;
   std::string run_id_;
-  std::int64_t attempt_;
+  std::int64_t attempt_ = 0;
   RetentionRules rules_;
   std::set<std::string> good_;  // folder names
   std::set<std::string> damaged_;
