@@ -391,6 +391,7 @@ Status Trainer::evaluate() {
 checkpoint::Snapshot Trainer::snapshot() const {
   checkpoint::Snapshot snapshot;
   snapshot.model_files = inputs_.model_files;
+  snapshot.model_files.buffers.assign(plan_->model.buffers().begin(), plan_->model.buffers().end());
   snapshot.weights = checkpoint::weight_tensors(plan_->model.parameters(), *memory_);
   snapshot.moments =
       group_moments<checkpoint::MomentTensors, checkpoint::NamedTensor>(*plan_->optimizer, *memory_);
