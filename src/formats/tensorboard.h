@@ -29,6 +29,7 @@ class TensorboardWriter {
   std::unique_ptr<WritableFile> file_;
   std::string buffer_;
   std::string event_;
+  std::string summary_;
   std::string value_;
 };
 
