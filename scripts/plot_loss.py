@@ -60,13 +60,13 @@ def mean_curve(held_out):
     return [(t, sum(points[t] for points in by_set) / len(by_set)) for t in sorted(common or ())]
 
 
-def smooth(points, weight=0.9):
-    """Exponential mean with the start's bias removed."""
-    total, norm, out = 0.0, 0.0, []
-    for x, y in points:
-        total = weight * total + (1 - weight) * y
-        norm = weight * norm + (1 - weight)
-        out.append((x, total / norm))
+def smooth(points, share=0.02):
+    """Mean over a centred window of +- share of all points, narrower at the ends."""
+    reach = max(1, int(share * len(points)))
+    out = []
+    for i, (x, _) in enumerate(points):
+        near = min(reach, i, len(points) - 1 - i)
+        out.append((x, sum(y for _, y in points[i - near:i + near + 1]) / (2 * near + 1)))
     return out
 
 
@@ -136,14 +136,14 @@ def svg(train, held_out, resumed, title):
            'font-family="system-ui, sans-serif" role="img">',
            f"<title>{escape(title)}</title>",
            f'<rect width="{width}" height="{height}" fill="{PAPER}"/>',
-           label(left, 24, title, color=INK, size=15, extra=' font-weight="600"')]
+           label(left, 20, title, color=INK, size=15, extra=' font-weight="600"')]
     for y in ticks(low, high, 6):
         out.append(f'<line x1="{left}" x2="{right}" y1="{y_of(y):.1f}" y2="{y_of(y):.1f}" stroke="{GRID}"/>')
         out.append(label(left - 8, y_of(y) + 4, f"{y:g}", "end"))
     for x in ticks(0, last, 6):
         out.append(label(x_of(x), bottom + 20, tokens_text(x), "middle"))
     out.append(label((left + right) / 2, height - 8, "tokens trained on", "middle"))
-    out.append(label(left, top - 8, "loss, nats per token"))
+    out.append(label(left - 40, top - 8, "loss, nats per token"))
     out.append(f'<line x1="{left}" x2="{right}" y1="{bottom}" y2="{bottom}" stroke="{MUTED}"/>')
     for tokens in resumed:
         x = x_of(tokens)
@@ -156,7 +156,8 @@ def svg(train, held_out, resumed, title):
                        'opacity="0.28"/>')
     smoothed = smooth(train)
     out.append(f'<path d="{path_of(smoothed, x_of, y_of)}" fill="none" stroke="{TRAIN}" stroke-width="2"/>')
-    ends = [(smoothed[-1][1], f"training {smoothed[-1][1]:.2f}", TRAIN)]
+    last_mean = sum(y for _, y in train[-len(train) // 25 - 1:]) / len(train[-len(train) // 25 - 1:])
+    ends = [(last_mean, f"training {last_mean:.2f}", TRAIN)]
     if mean:
         out.append(f'<path d="{path_of(mean, x_of, y_of)}" fill="none" stroke="{HELD_OUT}" stroke-width="2"/>')
         out += [f'<circle cx="{x_of(x):.1f}" cy="{y_of(y):.1f}" r="3" fill="{HELD_OUT}"/>' for x, y in mean]
