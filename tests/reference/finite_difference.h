@@ -12,7 +12,7 @@
 
 #include <gtest/gtest.h>
 
-#include "reference/reference_ops.h"
+#include "tests/reference/reference_ops.h"
 
 namespace cairn::reference {
 

@@ -1,4 +1,4 @@
-#include "reference/reference_model.h"
+#include "tests/reference/reference_model.h"
 
 #include <cmath>
 #include <cstddef>

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "nn/model_config.h"
-#include "reference/reference_ops.h"
+#include "tests/reference/reference_ops.h"
 
 namespace cairn::reference {
 

@@ -1,12 +1,12 @@
 // The reference model's backward against central differences of its loss, for every model type.
-#include "reference/reference_model.h"
+#include "tests/reference/reference_model.h"
 
 #include <cmath>
 #include <string>
 
 #include <gtest/gtest.h>
 
-#include "reference/finite_difference.h"
+#include "tests/reference/finite_difference.h"
 
 namespace cairn::reference {
 namespace {

@@ -1,4 +1,4 @@
-#include "reference/reference_ops.h"
+#include "tests/reference/reference_ops.h"
 
 #include <algorithm>
 #include <cmath>

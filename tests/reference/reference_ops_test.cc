@@ -1,9 +1,9 @@
 // Every backward of the reference against central differences of its forward.
-#include "reference/reference_ops.h"
+#include "tests/reference/reference_ops.h"
 
 #include <gtest/gtest.h>
 
-#include "reference/finite_difference.h"
+#include "tests/reference/finite_difference.h"
 
 namespace cairn::reference {
 namespace {
