@@ -7,29 +7,25 @@
 #include <string>
 #include <string_view>
 
+#include "base/hash.h"
 #include "base/status.h"
 
 namespace cairn::data {
 
-// Hash of one sample's ids (the T+1 that were read), as little-endian int32.
-struct TokenHash {
-  std::uint64_t low = 0;
-  std::uint64_t high = 0;
-};
-TokenHash hash_tokens(std::span<const std::int32_t> tokens_T1);
+// XXH3-128 of one sample's ids (the T+1 that were read), as little-endian int32.
+Hash128 hash_tokens(std::span<const std::int32_t> tokens_T1);
 
 // Allocates nothing but in to_hex. Starts from all zeros.
 class SampleChain {
  public:
-  // next = XXH3-128(previous, source, sample, token hash), each little endian in 64-bit words.
-  void add(std::int64_t source, std::int64_t sample, const TokenHash& tokens);
-  std::string to_hex() const;  // 32 hex digits, the high word first
+  // next = XXH3-128(previous low, high, source, sample, token hash low, high), each 64 bits little endian.
+  void add(std::int64_t source, std::int64_t sample, const Hash128& tokens);
+  std::string to_hex() const { return value_.to_hex(); }
   static Result<SampleChain> from_hex(std::string_view hex);
   friend bool operator==(const SampleChain&, const SampleChain&) = default;
 
  private:
-  std::uint64_t low_ = 0;
-  std::uint64_t high_ = 0;
+  Hash128 value_;
 };
 
 }  // namespace cairn::data

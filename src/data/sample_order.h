@@ -7,6 +7,7 @@
 // A "document" here is one sequence of the shard, as it is there.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
