@@ -1,6 +1,6 @@
 #include "ops/activation.h"
 
-#include <string>
+#include <string_view>
 
 #include "ops/activation_backends.h"
 #include "ops/op_check.h"
@@ -8,13 +8,13 @@
 namespace cairn::ops {
 namespace {
 
-void check_xielu(const std::string& op, const ConstTensorView& x_NF, const ConstTensorView& a_p,
+void check_xielu(std::string_view op, const ConstTensorView& x_NF, const ConstTensorView& a_p,
                  const ConstTensorView& a_n, XieluConstants constants) {
-  check_rank(op + ": x_NF", x_NF, 2);
-  check_view(op + ": x_NF", x_NF, x_NF.shape(), DType::kFloat32);
-  check_view(op + ": a_p", a_p, Shape{1}, DType::kFloat32);
-  check_view(op + ": a_n", a_n, Shape{1}, DType::kFloat32);
-  CHECK(constants.eps <= 0.0F, op + ": eps is positive");
+  check_rank("xielu: x_NF", x_NF, 2);
+  check_view("xielu: x_NF", x_NF, x_NF.shape(), DType::kFloat32);
+  check_view("xielu: a_p", a_p, Shape{1}, DType::kFloat32);
+  check_view("xielu: a_n", a_n, Shape{1}, DType::kFloat32);
+  CHECK(constants.eps <= 0.0F, "xielu: eps is positive");
   check_on_cpu(op, x_NF);
 }
 

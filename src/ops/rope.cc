@@ -1,6 +1,6 @@
 #include "ops/rope.h"
 
-#include <string>
+#include <string_view>
 
 #include "ops/op_check.h"
 #include "ops/rope_backends.h"
@@ -21,18 +21,18 @@ void rope_table(const OpContext& ctx, TensorView cos_PK, TensorView sin_PK,
 
 namespace {
 
-void check_rotation(const std::string& op, const ConstTensorView& y_NHC, const ConstTensorView& x_NHC,
+void check_rotation(std::string_view op, const ConstTensorView& y_NHC, const ConstTensorView& x_NHC,
                     const ConstTensorView& positions_N, const ConstTensorView& cos_PK,
                     const ConstTensorView& sin_PK) {
-  check_rank(op + ": x", x_NHC, 3);
-  check_rank(op + ": cos_PK", cos_PK, 2);
+  check_rank("rope: x", x_NHC, 3);
+  check_rank("rope: cos_PK", cos_PK, 2);
   const std::int64_t C = x_NHC.dim(2);
-  CHECK(C % 2 == 0, op + ": channels per head must be even");
-  check_view(op + ": y", y_NHC, x_NHC.shape(), DType::kFloat32);
-  check_view(op + ": x", x_NHC, x_NHC.shape(), DType::kFloat32);
-  check_view(op + ": positions_N", positions_N, Shape{x_NHC.dim(0)}, DType::kInt32);
-  check_view(op + ": cos_PK", cos_PK, Shape{cos_PK.dim(0), C / 2}, DType::kFloat32);
-  check_view(op + ": sin_PK", sin_PK, Shape{cos_PK.dim(0), C / 2}, DType::kFloat32);
+  CHECK(C % 2 == 0, "rope: channels per head must be even");
+  check_view("rope: y", y_NHC, x_NHC.shape(), DType::kFloat32);
+  check_view("rope: x", x_NHC, x_NHC.shape(), DType::kFloat32);
+  check_view("rope: positions_N", positions_N, Shape{x_NHC.dim(0)}, DType::kInt32);
+  check_view("rope: cos_PK", cos_PK, Shape{cos_PK.dim(0), C / 2}, DType::kFloat32);
+  check_view("rope: sin_PK", sin_PK, Shape{cos_PK.dim(0), C / 2}, DType::kFloat32);
   check_on_cpu(op, y_NHC);
 }
 
