@@ -79,7 +79,7 @@ Result<ExportReport> export_model(FileSystem& files, const std::string& source, 
   TRY_ASSIGN(const HfFolder folder, HfFolder::open(files, report.source));
   auto config = nn::model_config_from_json(folder.config_text());
   if (!config.ok()) {
-    return config.status().with_context(join_path(report.source, "config.json"));
+    return naming(config.status(), join_path(report.source, "config.json"));
   }
   report.config = *config;
   ModelParts parts = parts_of(*config);

@@ -40,6 +40,11 @@ std::string file_name(const std::string& path) {
   return std::string(slash == std::string_view::npos ? trimmed : trimmed.substr(slash + 1));
 }
 
+Status naming(const Status& status, const std::string& path) {
+  const bool is_named = status.message().find(path) != std::string::npos;
+  return status.ok() || is_named ? status : status.with_context(path);
+}
+
 Status make_durable_directories(FileSystem& files, const std::string& path) {
   std::vector<std::string> missing;  // deepest first
   std::string folder = path;
@@ -54,9 +59,9 @@ Status make_durable_directories(FileSystem& files, const std::string& path) {
   if (missing.empty()) {
     return ok_status();
   }
-  TRY(files.make_directories(path).with_context(path));
+  TRY(naming(files.make_directories(path), path));
   for (const std::string& made : missing) {
-    TRY(files.sync_directory(parent_path(made)).with_context(parent_path(made)));
+    TRY(naming(files.sync_directory(parent_path(made)), parent_path(made)));
   }
   return ok_status();
 }
@@ -69,7 +74,7 @@ void remove_if_possible(FileSystem& files, const std::string& path) {
 Result<std::string> read_small_file(FileSystem& files, const std::string& path) {
   auto opened = files.open(path);
   if (!opened.ok()) {
-    return opened.status().with_context(path);
+    return naming(opened.status(), path);
   }
   const ReadableFile& file = **opened;
   if (file.size() > kTextBytesMax) {
@@ -77,7 +82,7 @@ Result<std::string> read_small_file(FileSystem& files, const std::string& path) 
                                 kTextBytesMax));
   }
   std::string text(static_cast<std::size_t>(file.size()), '\0');
-  TRY(file.read(0, std::as_writable_bytes(std::span(text))).with_context(path));
+  TRY(naming(file.read(0, std::as_writable_bytes(std::span(text))), path));
   return text;
 }
 
@@ -103,14 +108,14 @@ template <class Body>
 Status for_each_chunk(FileSystem& files, const std::string& path, Body&& body) {
   auto opened = files.open(path);
   if (!opened.ok()) {
-    return opened.status().with_context(path);
+    return naming(opened.status(), path);
   }
   const ReadableFile& file = **opened;
   std::vector<std::byte> buffer(static_cast<std::size_t>(std::min(file.size(), kIoChunkBytes)));
   for (std::int64_t offset = 0; offset < file.size(); offset += kIoChunkBytes) {
     const auto chunk =
         std::span(buffer).first(static_cast<std::size_t>(std::min(kIoChunkBytes, file.size() - offset)));
-    TRY(file.read(offset, chunk).with_context(path));
+    TRY(naming(file.read(offset, chunk), path));
     TRY(body(std::span<const std::byte>(chunk)));
   }
   return ok_status();

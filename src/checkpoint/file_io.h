@@ -25,6 +25,9 @@ std::string join_path(std::string_view folder, std::string_view name);
 std::string parent_path(const std::string& path);  // "." when there is no '/'
 std::string file_name(const std::string& path);    // the last part, trailing '/' ignored
 
+// The same status with `path` in front of its message, unless that names the path already.
+Status naming(const Status& status, const std::string& path);
+
 // Creates `path` and what is missing above it, and syncs every folder that got a new entry.
 Status make_durable_directories(FileSystem& files, const std::string& path);
 
@@ -61,7 +64,7 @@ Result<WrittenFile> write_durable_file(FileSystem& files, const std::string& pat
                                        Body&& body) {
   auto created = files.create(path);
   if (!created.ok()) {
-    return created.status().with_context(path);
+    return naming(created.status(), path);
   }
   HashingFile file(std::move(created).value(), std::move(hasher));
   Status status = body(static_cast<WritableFile&>(file));
@@ -74,7 +77,7 @@ Result<WrittenFile> write_durable_file(FileSystem& files, const std::string& pat
     status = closed;
   }
   if (!status.ok()) {
-    return status.with_context(path);
+    return naming(status, path);
   }
   return WrittenFile{file.num_bytes(), file.digest()};
 }

@@ -46,7 +46,7 @@ Status open_sharded(FileSystem& files, const std::string& path, TensorSet& tenso
   TRY_ASSIGN(const std::string text, read_small_file(files, join_path(path, kIndexName)));
   auto index = parse_safetensors_index(text);
   if (!index.ok()) {
-    return index.status().with_context(join_path(path, kIndexName));
+    return naming(index.status(), join_path(path, kIndexName));
   }
   bool is_complete = true;
   for (const std::string& file : index->file_names()) {
@@ -169,7 +169,7 @@ Status write_model_folder(FileSystem& files, const std::string& folder, const Mo
               [&](WritableFile& file) { return write_safetensors(file, tensor_file.entries, {}); }));
   }
   TRY(write_text(kIndexName, index_text(tensor_files)));
-  return files.sync_directory(folder).with_context(folder);
+  return naming(files.sync_directory(folder), folder);
 }
 
 }  // namespace
@@ -182,19 +182,19 @@ Status write_hf_folder(FileSystem& files, const std::string& path, const ModelFi
   const std::string parent = parent_path(path);
   const std::string temporary = join_path(parent, fmt::format(".{}.tmp", file_name(path)));
   TRY(make_durable_directories(files, parent));
-  TRY(files.remove_tree(temporary).with_context(temporary));
-  Status status = files.make_directories(temporary).with_context(temporary);
+  TRY(naming(files.remove_tree(temporary), temporary));
+  Status status = naming(files.make_directories(temporary), temporary);
   if (status.ok()) {
     status = write_model_folder(files, temporary, model_files, weights, options);
   }
   if (status.ok()) {
-    status = files.rename(temporary, path).with_context(path);
+    status = naming(files.rename(temporary, path), path);
   }
   if (!status.ok()) {
     remove_if_possible(files, temporary);
     return status;
   }
-  return files.sync_directory(parent).with_context(parent);
+  return naming(files.sync_directory(parent), parent);
 }
 
 }  // namespace cairn::checkpoint

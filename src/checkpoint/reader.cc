@@ -31,7 +31,7 @@ Result<std::vector<StepFolder>> list_steps(FileSystem& files, const std::string&
   }
   auto names = files.list(checkpoints_path);
   if (!names.ok()) {
-    return names.status().with_context(checkpoints_path);
+    return naming(names.status(), checkpoints_path);
   }
   for (const std::string& name : *names) {
     if (const auto step = step_from_name(name)) {
@@ -43,16 +43,25 @@ Result<std::vector<StepFolder>> list_steps(FileSystem& files, const std::string&
   return steps;
 }
 
+namespace {
+
+// What cannot be read now may be whole all the same; everything else, a missing file included, is damage.
+Status as_damage(const Status& status) {
+  const bool may_be_whole = status.code() == StatusCode::kIo || status.code() == StatusCode::kTransient;
+  return may_be_whole || status.ok() ? status : bad_data(status.message());
+}
+
+}  // namespace
+
 Result<Manifest> read_manifest(FileSystem& files, const std::string& path, const std::string& run_id) {
   const std::string manifest_path = join_path(path, kManifestName);
   auto text = read_small_file(files, manifest_path);
   if (!text.ok()) {
-    // A final folder without a manifest is damage, not an absence.
-    return bad_data(text.status().message());
+    return as_damage(text.status());
   }
   auto manifest = manifest_from_json(*text);
   if (!manifest.ok()) {
-    return manifest.status().with_context(manifest_path);
+    return naming(manifest.status(), manifest_path);
   }
   if (const auto step = step_from_name(file_name(path)); step && *step != manifest->step) {
     return bad_data(
@@ -73,7 +82,7 @@ Status verify_file(FileSystem& files, const std::string& folder, const Manifest&
   {
     const auto opened = files.open(path);
     if (!opened.ok()) {
-      return opened.status().with_context(path);
+      return naming(opened.status(), path);
     }
     if ((*opened)->size() != file.num_bytes) {
       return bad_data(
@@ -93,10 +102,7 @@ Status verify_file(FileSystem& files, const std::string& folder, const Manifest&
 Result<Manifest> verify_checkpoint(FileSystem& files, const std::string& path, const std::string& run_id) {
   TRY_ASSIGN(Manifest manifest, read_manifest(files, path, run_id));
   for (const ManifestFile& file : manifest.files) {
-    const Status status = verify_file(files, path, manifest, file);
-    if (!status.ok()) {
-      return bad_data(status.message());
-    }
+    TRY(as_damage(verify_file(files, path, manifest, file)));
   }
   return manifest;
 }
@@ -258,7 +264,7 @@ Result<TrainState> read_train_state(FileSystem& files, const std::string& path) 
   const std::string state_path = join_path(path, "training/state.json");
   TRY_ASSIGN(const std::string text, read_small_file(files, state_path));
   auto state = train_state_from_json(text);
-  return state.ok() ? std::move(state) : state.status().with_context(state_path);
+  return state.ok() ? std::move(state) : naming(state.status(), state_path);
 }
 
 namespace {

@@ -36,7 +36,8 @@ struct Damage {
 
 // Reads and checks the manifest, against the folder's name and, unless it is "", the run id.
 Result<Manifest> read_manifest(FileSystem& files, const std::string& path, const std::string& run_id);
-// Reads every byte of every file in fixed buffers. kBadData names the first file that fails and why.
+// Reads every byte of every file in fixed buffers. kBadData names the first file that fails and why; kIo: it could
+// not be read, which says nothing about its contents.
 Result<Manifest> verify_checkpoint(FileSystem& files, const std::string& path, const std::string& run_id);
 
 struct FoundCheckpoint {

@@ -60,14 +60,15 @@ void Retention::mark_good(std::int64_t step) {
   good_.insert(step_folder_name(step));
 }
 
-bool Retention::is_good(const std::string& path) {
+Result<bool> Retention::is_good(const std::string& path) {
   const std::string name = file_name(path);
-  if (good_.contains(name)) {
-    return true;
-  }
-  if (!damaged_.contains(name)) {
-    const bool is_verified = verify_checkpoint(*files_, path, run_id_).ok();
-    (is_verified ? good_ : damaged_).insert(name);
+  if (!good_.contains(name) && !damaged_.contains(name)) {
+    const Status status = verify_checkpoint(*files_, path, run_id_).status();
+    // Nothing is deleted on the word of a disk that does not answer.
+    if (!status.ok() && status.code() != StatusCode::kBadData) {
+      return status;
+    }
+    (status.ok() ? good_ : damaged_).insert(name);
   }
   return good_.contains(name);
 }
@@ -79,7 +80,10 @@ Result<std::vector<std::int64_t>> Retention::plan() {
   for (const StepFolder& folder : steps) {
     // Beyond those that must be good, a checkpoint is not read only to be kept or deleted.
     const bool must_know = num_verified < std::max(rules_.keep_last, kProtectedGood);
-    const bool good = must_know ? is_good(folder.path) : !damaged_.contains(file_name(folder.path));
+    bool good = !damaged_.contains(file_name(folder.path));
+    if (must_know) {
+      TRY_ASSIGN(good, is_good(folder.path));
+    }
     num_verified += must_know && good ? 1 : 0;
     candidates.push_back({folder.step, good});
   }
@@ -100,12 +104,12 @@ Result<std::vector<std::int64_t>> Retention::apply() {
     }
     const std::string suffix = "." + file_name(folder.path) + ".deleted";
     doomed.push_back(join_path(checkpoints_path_, temporary_folder_name(folder.step, attempt_, suffix)));
-    TRY(files_->rename(folder.path, doomed.back()).with_context(folder.path));
+    TRY(naming(files_->rename(folder.path, doomed.back()), folder.path));
   }
   // Only when the new names are durable may contents go: else a crash could bring a half one back under its name.
-  TRY(files_->sync_directory(checkpoints_path_).with_context(checkpoints_path_));
+  TRY(naming(files_->sync_directory(checkpoints_path_), checkpoints_path_));
   for (const std::string& path : doomed) {
-    TRY(files_->remove_tree(path).with_context(path));
+    TRY(naming(files_->remove_tree(path), path));
   }
   return deleted;
 }

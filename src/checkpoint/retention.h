@@ -38,13 +38,13 @@ class Retention {
 
   // A step that this process has confirmed by writing it or has verified by reading it.
   void mark_good(std::int64_t step);
-  // What apply() would delete. Verifies as far as needed.
+  // What apply() would delete. Verifies as far as needed; kIo when a checkpoint cannot be read.
   Result<std::vector<std::int64_t>> plan();
   // Each deletion: rename to a temporary name, sync of the parent, removal. Steps deleted, oldest first.
   Result<std::vector<std::int64_t>> apply();
 
  private:
-  bool is_good(const std::string& path);
+  Result<bool> is_good(const std::string& path);
 
   FileSystem* files_;
   std::string checkpoints_path_;

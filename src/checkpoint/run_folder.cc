@@ -163,7 +163,7 @@ std::string RunFolder::log_path() const {
 }
 
 Status RunFolder::write_run_file(std::string_view resolved_toml) {
-  return files_->replace_text(run_file_path(), resolved_toml).with_context(run_file_path());
+  return naming(files_->replace_text(run_file_path(), resolved_toml), run_file_path());
 }
 
 Status RunFolder::record_confirmed(std::int64_t step) {
@@ -173,8 +173,8 @@ Status RunFolder::record_confirmed(std::int64_t step) {
 
 Status RunFolder::write_run_json() {
   const std::string path = join_path(path_, kRunJsonName);
-  return files_->replace_text(path, facts_to_json({run_id_, attempt_, confirmed_step_.value_or(-1)}))
-      .with_context(path);
+  const std::string text = facts_to_json({run_id_, attempt_, confirmed_step_.value_or(-1)});
+  return naming(files_->replace_text(path, text), path);
 }
 
 namespace {
@@ -191,7 +191,7 @@ bool RunFolder::is_triggered(Trigger trigger) const {
 
 Status RunFolder::clear_trigger(Trigger trigger) {
   const std::string path = trigger_path(path_, trigger);
-  return files_->exists(path) ? files_->remove_file(path).with_context(path) : ok_status();
+  return files_->exists(path) ? naming(files_->remove_file(path), path) : ok_status();
 }
 
 }  // namespace cairn::checkpoint

@@ -143,7 +143,7 @@ class SaveExecutor {
         operation.name.empty() ? temporary_path_ : join_path(temporary_path_, operation.name);
     switch (operation.action) {
       case SaveAction::kMakeFolder:
-        return files_.make_directories(path).with_context(path);
+        return naming(files_.make_directories(path), path);
       case SaveAction::kWriteText:
         return write_listed(operation.name,
                             [&](WritableFile& file) { return append_text(file, operation.text); });
@@ -157,13 +157,13 @@ class SaveExecutor {
       case SaveAction::kWriteManifest:
         return write_manifest(path);
       case SaveAction::kSyncFolder:
-        return files_.sync_directory(path).with_context(path);
+        return naming(files_.sync_directory(path), path);
       case SaveAction::kMoveAside:
-        return files_.rename(final_path_, aside_path_).with_context(final_path_);
+        return naming(files_.rename(final_path_, aside_path_), final_path_);
       case SaveAction::kCommit:
-        return files_.rename(temporary_path_, final_path_).with_context(final_path_);
+        return naming(files_.rename(temporary_path_, final_path_), final_path_);
       case SaveAction::kConfirm:
-        return files_.sync_directory(checkpoints_path_).with_context(checkpoints_path_);
+        return naming(files_.sync_directory(checkpoints_path_), checkpoints_path_);
     }
     CHECK(false, "an unknown save action");
     return ok_status();
@@ -224,9 +224,10 @@ Result<Standing> look_at_final(FileSystem& files, const RunFolder& run, const Sn
     return Standing::kNothing;
   }
   const auto manifest = verify_checkpoint(files, path, run.run_id());
-  if (!manifest.ok()) {
+  if (manifest.status().code() == StatusCode::kBadData) {
     return Standing::kDamaged;
   }
+  TRY(manifest.status());
   TRY_ASSIGN(TrainState state, read_train_state(files, path));
   state.elapsed_s = snapshot.state.elapsed_s;
   if (manifest->tensors_hash == tensors_hash && state == snapshot.state) {
@@ -257,7 +258,7 @@ Status save_checkpoint(FileSystem& files, RunFolder& run, const Snapshot& snapsh
   TRY(remove_rubbish(files, run));
   TRY_ASSIGN(const Standing standing, look_at_final(files, run, snapshot, manifest.tensors_hash));
   if (standing == Standing::kSame) {
-    TRY(files.sync_directory(checkpoints).with_context(checkpoints));
+    TRY(naming(files.sync_directory(checkpoints), checkpoints));
     return run.record_confirmed(snapshot.state.step);
   }
   const auto operations = plan_save(snapshot, options, standing == Standing::kDamaged);
@@ -270,11 +271,11 @@ Status remove_rubbish(FileSystem& files, const RunFolder& run) {
   const std::string checkpoints = run.checkpoints_path();
   auto names = files.list(checkpoints);
   if (!names.ok()) {
-    return names.status().with_context(checkpoints);
+    return naming(names.status(), checkpoints);
   }
   for (const std::string& name : *names) {
     if (name.starts_with(kTemporaryPrefix) && name.ends_with(kTemporarySuffix)) {
-      TRY(files.remove_tree(join_path(checkpoints, name)).with_context(name));
+      TRY(naming(files.remove_tree(join_path(checkpoints, name)), join_path(checkpoints, name)));
     }
   }
   return ok_status();

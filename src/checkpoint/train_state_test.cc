@@ -1,0 +1,57 @@
+#include "checkpoint/train_state.h"
+
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/checkpoint/checkpoint_fixture.h"
+
+namespace cairn::checkpoint {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(TrainState, SurvivesTheRoundTripExactly) {
+  TrainState state = testing::TrainerState(41).state;
+  state.run_id = "abc";
+  state.elapsed_s = 1.0 / 3.0;
+  state.schedule.learning_rate = 0x1.fffffffffffffp-10;
+  state.stages[0].sources[0].source = "a \"quoted\"\npath/\xC3\xA4.bin";
+  const auto read = train_state_from_json(train_state_to_json(state));
+  ASSERT_TRUE(read.ok()) << read.status().message();
+  EXPECT_TRUE(*read == state);
+}
+
+TEST(TrainState, AllFaultsAreListed) {
+  std::string text = train_state_to_json(testing::TrainerState(41).state);
+  const auto replace = [&](const std::string& from, const std::string& to) {
+    ASSERT_NE(text.find(from), std::string::npos) << from;
+    text.replace(text.find(from), from.size(), to);
+  };
+  replace("\"step\": 41", "\"step\": \"41\"");
+  replace("\"consumed_tokens\"", "\"consumed_token\"");
+  replace("\"optimizer_step\": 41", "\"optimizer_step\": 41.0");
+  replace("\"seed\": 18000000000000000000", "\"seed\": -1");
+  replace("\"warmup_samples\": 10", "\"warmup_samples\": null");
+  replace("\"fingerprint\": \"aa\"", "\"fingerprint\": 3");
+  const auto read = train_state_from_json(text);
+  ASSERT_FALSE(read.ok());
+  EXPECT_EQ(read.status().code(), StatusCode::kBadData);
+  for (const char* field : {"step", "consumed_tokens", "consumed_token", "optimizer_step", "seed",
+                            "schedule.warmup_samples", "data_fingerprints[0].fingerprint"}) {
+    EXPECT_THAT(read.status().message(), HasSubstr(field));
+  }
+}
+
+TEST(TrainState, OtherJsonIsRefused) {
+  for (const char* text :
+       {"", "{}", "[]", "null", "{\"format\": \"cairn train state\"", "{\"step\": 1, \"step\": 2}"}) {
+    const auto read = train_state_from_json(text);
+    ASSERT_FALSE(read.ok()) << text;
+    EXPECT_EQ(read.status().code(), StatusCode::kBadData) << text;
+  }
+}
+
+}  // namespace
+}  // namespace cairn::checkpoint
