@@ -23,6 +23,12 @@ constexpr int kExitBug = static_cast<int>(StatusCode::kBug);
 void add_commands(CLI::App& app, CommandContext& context) {
   add_config_command(app, context);
   add_plan_command(app, context);
+  add_train_command(app, context);
+  add_eval_command(app, context);
+  add_generate_command(app, context);
+  add_checkpoint_command(app, context);
+  add_tokenizer_command(app, context);
+  add_data_command(app, context);
 }
 
 int report(const Status& status, CommandContext& context) {

@@ -229,8 +229,7 @@ void TokenizerSection::visit_fields(TokenizerSection& self, FieldVisitor& visito
       {.key = "file",
        .doc = "The tokenizer.json that the token files were made with. Its size checks the model's "
               "vocabulary, its end-of-document token drives data.eod_loss and document boundaries, and it "
-              "is copied into every checkpoint. Required for training; with model.from, empty means the "
-              "tokenizer of that folder."},
+              "is copied into every checkpoint. Empty: the tokenizer of the folder model.from, or none."},
       self.file);
 }
 
@@ -493,12 +492,13 @@ void ParallelSection::visit_fields(ParallelSection& self, FieldVisitor& visitor)
 }
 
 void KeepSection::visit_fields(KeepSection& self, FieldVisitor& visitor) {
-  visitor.field({.key = "last",
-                 .doc = "The newest so many checkpoints are kept.",
-                 .unit = "checkpoints",
-                 .min = 1,
-                 .max = 1e6},
-                self.last);
+  visitor.field(
+      {.key = "last",
+       .doc = "The newest so many good checkpoints are kept; at least two, in case the newest is damaged.",
+       .unit = "checkpoints",
+       .min = 2,
+       .max = 1e6},
+      self.last);
   visitor.field({.key = "every",
                  .doc = "Checkpoints whose step is a multiple of this are kept for good. 0: none.",
                  .unit = "steps",

@@ -123,8 +123,10 @@ void Rules::check_model() {
   } else if (has_type) {
     require_sizes();
   }
-  require(has_from || !config_.tokenizer.file.empty(), {"tokenizer.file", "model.from"}, "", "is missing",
-          "give the tokenizer.json that the token files were made with");
+  const bool has_size = has_from || model.vocab_size > 0 || !config_.tokenizer.file.empty();
+  require(has_size || !has_type, {"tokenizer.file", "model.vocab_size"}, "",
+          "is missing, and model.vocab_size is 0, which means the tokenizer's size",
+          "give the tokenizer.json that the token files were made with, or model.vocab_size");
 }
 
 void Rules::check_data() {

@@ -108,7 +108,7 @@ TEST(RunConfig, NamesEveryBrokenRule) {
       {{"model.head_dim=7"}, "model.head_dim = 7: is odd"},
       {{"model.max_position_embeddings=16"}, "train.sequence = 32: is longer than"},
       {{"model.rope.high_freq_factor=0.5"}, "model.rope.high_freq_factor = 0.5: is not above"},
-      {{"tokenizer.file=\"\""}, "tokenizer.file: is missing"},
+      {{"tokenizer.file=\"\"", "model.vocab_size=0"}, "tokenizer.file: is missing"},
       {{"data.stage.1.seed=3"}, "data.stage = 2 stages: more than one stage is not implemented yet"},
       {{"data.stage.0.source.1.path=x"}, "a mixture of several sources is not implemented yet"},
       {{"data.stage.0.start_samples=5"}, "the first stage must start at 0"},

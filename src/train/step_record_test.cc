@@ -1,6 +1,10 @@
 #include "train/step_record.h"
 
 #include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <string>
 
 #include <gtest/gtest.h>
 
@@ -40,6 +44,21 @@ TEST(StepRecord, LineNamesTheFieldsAPersonLooksFor) {
        {"step 3/40", "loss 2.500000", "MFU 31.4%", "[1970-01-01 00:00:00]", "ETA 0:00:00"}) {
     EXPECT_NE(line.find(part), std::string::npos) << part << " in " << line;
   }
+}
+
+// docs/metrics.md is this table under a heading: CAIRN_UPDATE_DOCS=1 rewrites it.
+TEST(StepRecord, DocumentationIsCurrent) {
+  const std::string path = CAIRN_SOURCE_DIR "/docs/metrics.md";
+  const std::string expected =
+      "# Fields of a training step\n\nOne JSON object per step in `RUN/metrics/train.jsonl`; numbers also as "
+      "`train/<field>` in TensorBoard. A step that was\ndone again after a crash appears once per attempt.\n\n" +
+      step_record_documentation();
+  if (std::getenv("CAIRN_UPDATE_DOCS") != nullptr) {
+    std::ofstream(path) << expected;
+  }
+  std::ifstream file(path);
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  EXPECT_EQ(text, expected);
 }
 
 }  // namespace

@@ -33,7 +33,7 @@ def stop_once(cairn, work, index, draw, reference, duration_s, settings):
     last = run.steps()[-1]
     ours, theirs = run.manifest(last), reference.manifest(reference.steps()[-1])
     check(ours["step"] == theirs["step"], "the resumed run ends at another step")
-    check(ours["tensors_hash"] == theirs["tensors_hash"], f"tensors differ after a stop at step {stopped_at}")
+    check(ours["tensors_xxh3_128"] == theirs["tensors_xxh3_128"], f"tensors differ after a stop at step {stopped_at}")
     check(run.state(last)["sample_chain"] == reference.state(last)["sample_chain"], "other samples were consumed")
     return stopped_at
 

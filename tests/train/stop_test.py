@@ -53,7 +53,7 @@ def test_damaged_newest_checkpoint_is_named_and_passed_over(cairn, work):
     code, err = run.finish()
     check(code == 0, err)
     steps = run.steps()
-    good_hash = run.manifest(steps[-1])["tensors_hash"]
+    good_hash = run.manifest(steps[-1])["tensors_xxh3_128"]
     weights = os.path.join(run.checkpoint(steps[-1]), "model.safetensors")
     with open(weights, "r+b") as file:
         file.seek(-100, os.SEEK_END)
@@ -64,7 +64,7 @@ def test_damaged_newest_checkpoint_is_named_and_passed_over(cairn, work):
     check(code == 0, f"exit {code}: {err}")
     check(f"step-{steps[-1]:08d}" in err and "model.safetensors" in err, f"the damage is not named: {err}")
     check(run.steps()[-1] == steps[-1], "the damaged step was not made again")
-    check(run.manifest(steps[-1])["tensors_hash"] == good_hash, "the step made again differs")
+    check(run.manifest(steps[-1])["tensors_xxh3_128"] == good_hash, "the step made again differs")
 
 
 def test_all_checkpoints_damaged_is_an_error(cairn, work):
