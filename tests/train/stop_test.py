@@ -21,7 +21,7 @@ def touch(path):
 
 
 def test_save_trigger_saves_and_goes_on(cairn, work):
-    run = Run(cairn, work, "save-trigger", samples=20000, keep=0)
+    run = Run(cairn, work, "save-trigger", samples=20000, keep=100)
     process = run.start()
     trigger = os.path.join(run.folder, "triggers", "save")
     wait_for(lambda: os.path.isdir(os.path.dirname(trigger)), "the run folder")

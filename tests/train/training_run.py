@@ -7,9 +7,9 @@ import subprocess
 
 
 def write_shard(prefix, num_documents, vocab_size, seed):
-    """A Megatron .bin/.idx pair of int32 tokens: documents of 5 to 90 random ids, each ended by id 2."""
+    """A Megatron .bin/.idx pair of int32 tokens: documents of 5 to 90 random ids, low ones more often, ended by id 2."""
     draw = random.Random(seed)
-    documents = [[draw.randrange(4, vocab_size) for _ in range(draw.randrange(5, 90))] + [2]
+    documents = [[4 + int((vocab_size - 4) * draw.random() ** 3) for _ in range(draw.randrange(5, 90))] + [2]
                  for _ in range(num_documents)]
     lengths = [len(d) for d in documents]
     offsets = [0]
