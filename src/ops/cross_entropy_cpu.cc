@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <limits>
 #include <string>
@@ -14,24 +15,19 @@ namespace {
 // so that a row of any vocabulary is read from memory once.
 constexpr std::int64_t kChunk = 4096;
 
+// A float's bits as an integer of the same order; its own inverse. A maximum of integers has one value whatever
+// the order of comparing, so that compilers vectorise it. A NaN may win or not: the sum becomes NaN either way.
+std::int32_t ordered_bits(std::int32_t bits) {
+  return bits ^ ((bits >> 31) & 0x7FFFFFFF);
+}
+
 float maximum_of(const float* x, std::int64_t count) {
-  Lanes<float> lanes;
-  lanes.fill(-std::numeric_limits<float>::infinity());
-  std::int64_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) {
-    for (std::size_t lane = 0; lane < lanes.size(); ++lane) {
-      const float v = x[i + static_cast<std::int64_t>(lane)];
-      lanes[lane] = lanes[lane] < v ? v : lanes[lane];
-    }
+  std::int32_t maximum = std::numeric_limits<std::int32_t>::min();
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::int32_t ordered = ordered_bits(std::bit_cast<std::int32_t>(x[i]));
+    maximum = maximum < ordered ? ordered : maximum;
   }
-  float maximum = -std::numeric_limits<float>::infinity();
-  for (; i < count; ++i) {
-    maximum = maximum < x[i] ? x[i] : maximum;
-  }
-  for (const float v : lanes) {
-    maximum = maximum < v ? v : maximum;
-  }
-  return maximum;
+  return std::bit_cast<float>(ordered_bits(maximum));
 }
 
 struct LogSumExp {
