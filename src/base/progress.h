@@ -8,13 +8,13 @@
 namespace cairn {
 
 struct ProgressState {
-  std::string_view label;          // "train"
+  std::string_view label = {};     // "train"
   std::int64_t done = 0;           // in `unit`s
   std::int64_t total = 0;          // 0 = unknown: no bar and no time left
-  std::string_view unit;           // "step", "sample"
+  std::string_view unit = {};      // "step", "sample"
   double elapsed_s = 0;            // since `done_at_start`
   std::int64_t done_at_start = 0;  // a resumed run does not count what was there before into its rate
-  std::string_view note;           // shown last when it fits: "loss 3.21"
+  std::string_view note = {};      // shown last when it fits: "loss 3.21"
 };
 
 struct ProgressStyle {
