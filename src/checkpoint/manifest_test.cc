@@ -41,12 +41,7 @@ TEST(Manifest, EveryBitFlipIsFound) {
       std::string damaged = text;
       damaged[i] = static_cast<char>(static_cast<unsigned char>(damaged[i]) ^ (1U << bit));
       const auto manifest = manifest_from_json(damaged);
-      // A hex digit of the trailer in upper case states the same checksum: nothing is lost.
-      if (manifest.ok()) {
-        EXPECT_TRUE(*manifest == example()) << "byte " << i << ", bit " << bit;
-      } else {
-        EXPECT_EQ(manifest.status().code(), StatusCode::kBadData);
-      }
+      EXPECT_EQ(manifest.status().code(), StatusCode::kBadData) << "byte " << i << ", bit " << bit;
     }
   }
 }

@@ -234,6 +234,29 @@ TEST(Writer, FoldersHoldWhatTheFormatSays) {
   expect_restores(files, step_path(9), 9);
 }
 
+TEST(Writer, RealDiskRoundTripAndOneTrainerAtATime) {
+  const auto files = make_real_file_system();
+  const std::string path = ::testing::TempDir() + "cairn_writer_test";
+  ASSERT_TRUE(files->remove_tree(path).ok());
+  auto run = RunFolder::open(*files, path + "/deep/run", holder(1));
+  ASSERT_TRUE(run.ok()) << run.status().message();
+  const auto second = RunFolder::open(*files, path + "/deep/run", holder(2));
+  EXPECT_EQ(second.status().code(), StatusCode::kTransient);
+  EXPECT_THAT(second.status().message(), HasSubstr("node1"));
+  for (const std::int64_t step : {9, 10}) {
+    const TrainerState trainer(step);
+    Snapshot snapshot = trainer.snapshot(*run);
+    snapshot.model_files.tokenizer_files.clear();
+    const Status status = save_checkpoint(*files, *run, snapshot, {});
+    ASSERT_TRUE(status.ok()) << status.message();
+  }
+  const auto decision = decide_start(*files, *run, {});
+  ASSERT_TRUE(decision.ok()) << decision.status().message();
+  EXPECT_EQ(decision->step, 10);
+  expect_restores(*files, decision->path, 10);
+  EXPECT_TRUE(files->remove_tree(path).ok());
+}
+
 TEST(Writer, TensorHashKnowsNoOrderButEveryBit) {
   TrainerState trainer(3);
   const std::vector<MomentTensors> moments = {{"exp_avg", trainer.exp_avg.views()}};
