@@ -43,6 +43,7 @@ constexpr Case kCases[] = {
     {Variant::kForward, 2048, 2048, 2048},
     {Variant::kForward, 1, 768, 768},
     {Variant::kForward, 1, 50304, 768},
+    {Variant::kBackwardInput, 1, 50304, 768},
     {Variant::kBackwardInput, 256, 768, 768},
     {Variant::kBackwardInput, 256, 3072, 768},
     {Variant::kBackwardInput, 256, 768, 3072},

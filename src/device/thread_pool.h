@@ -3,6 +3,7 @@
 // One ThreadPool per process, passed by reference; run() is called from one thread at a time.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
@@ -64,15 +65,18 @@ class ThreadPool {
   void run_erased(Entry entry, void* context);
   void worker(int thread_index);
 
+  // Work follows work within microseconds in a training step: both sides look this often before they sleep.
+  int num_spins_;
   int num_threads_;
   std::mutex mutex_;
   std::condition_variable start_;
   std::condition_variable done_;
+  // Written before generation_ is raised, read after it was seen to change.
   Entry entry_ = nullptr;
   void* context_ = nullptr;
-  std::uint64_t generation_ = 0;
-  int num_running_ = 0;
-  bool is_stopping_ = false;
+  std::atomic<std::uint64_t> generation_{0};
+  std::atomic<int> num_running_{0};
+  std::atomic<bool> is_stopping_{false};
   std::vector<std::thread> threads_;
 };
 

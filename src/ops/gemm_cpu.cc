@@ -26,6 +26,79 @@ std::int64_t even_block(std::int64_t count, std::int64_t max, std::int64_t unit)
   return std::min(max, round_up((count + blocks - 1) / blocks, unit));
 }
 
+// One row of c (decoding): nothing is used twice, so nothing is packed and b is streamed once.
+
+// b (n, k) row-major: squares of b are transposed in registers, lanes being outputs. Two groups of lanes at a
+// time, for two chains in flight.
+void multiply_row_by_transposed(const Gemm& args) {
+  constexpr std::int64_t kGroups = 2;
+  constexpr std::int64_t kWidth = kGroups * simd::kLanes;
+  constexpr std::int64_t kAhead = 64;  // floats; rows are long enough to be streams of their own
+  for (std::int64_t j = 0; j < args.n; j += kWidth) {
+    const std::int64_t columns = std::min(kWidth, args.n - j);
+    const float* rows[kWidth];
+    alignas(64) float out[kWidth] = {};
+    for (std::int64_t i = 0; i < kWidth; ++i) {
+      rows[i] = args.b + (j + std::min(i, columns - 1)) * args.ldb;
+    }
+    if (args.mode == WriteMode::kAdd) {
+      std::copy_n(args.c + j, columns, out);
+    }
+    simd::Vec sum[kGroups];
+    for (std::int64_t g = 0; g < kGroups; ++g) {
+      sum[g] = simd::load(out + g * simd::kLanes);
+    }
+    std::int64_t k = 0;
+    for (; k + simd::kLanes <= args.k; k += simd::kLanes) {
+      for (std::int64_t g = 0; g < kGroups; ++g) {
+        simd::Vec block[static_cast<std::size_t>(simd::kLanes)];
+        simd::load_transposed(rows + g * simd::kLanes, k, block);
+#pragma GCC unroll 16
+        for (int i = 0; i < simd::kLanes; ++i) {
+          __builtin_prefetch(rows[g * simd::kLanes + i] + std::min(k + kAhead, args.k - 1));
+          sum[g] = simd::fma(simd::broadcast(args.a[k + i]), block[i], sum[g]);
+        }
+      }
+    }
+    for (std::int64_t g = 0; g < kGroups; ++g) {
+      simd::store(out + g * simd::kLanes, sum[g]);
+    }
+    for (; k < args.k; ++k) {
+      for (std::int64_t i = 0; i < kWidth; ++i) {
+        out[i] = __builtin_fmaf(args.a[k], rows[i][k], out[i]);
+      }
+    }
+    std::copy_n(out, columns, args.c + j);
+  }
+}
+
+// b (k, n) row-major: four rows of b are added per pass over a piece of c that stays in the first-level cache.
+void multiply_row_by_straight(const Gemm& args) {
+  constexpr std::int64_t kColumns = 2048;
+  for (std::int64_t begin = 0; begin < args.n; begin += kColumns) {
+    const std::int64_t columns = std::min(kColumns, args.n - begin);
+    float* const __restrict c = args.c + begin;
+    if (args.mode == WriteMode::kOverwrite) {
+      std::fill_n(c, columns, 0.0F);
+    }
+    const float* __restrict b = args.b + begin;
+    std::int64_t k = 0;
+    for (; k + 4 <= args.k; k += 4, b += 4 * args.ldb) {
+      for (std::int64_t j = 0; j < columns; ++j) {
+        float sum = __builtin_fmaf(args.a[k], b[j], c[j]);
+        sum = __builtin_fmaf(args.a[k + 1], b[args.ldb + j], sum);
+        sum = __builtin_fmaf(args.a[k + 2], b[2 * args.ldb + j], sum);
+        c[j] = __builtin_fmaf(args.a[k + 3], b[3 * args.ldb + j], sum);
+      }
+    }
+    for (; k < args.k; ++k, b += args.ldb) {
+      for (std::int64_t j = 0; j < columns; ++j) {
+        c[j] = __builtin_fmaf(args.a[k], b[j], c[j]);
+      }
+    }
+  }
+}
+
 }  // namespace
 
 std::int64_t gemm_scratch_bytes() {
@@ -40,6 +113,10 @@ void gemm_on_one_thread(const Gemm& args, std::byte* scratch) {
     for (std::int64_t i = 0; i < args.m && args.mode == WriteMode::kOverwrite; ++i) {
       std::fill_n(args.c + i * args.ldc, args.n, 0.0F);
     }
+    return;
+  }
+  if (args.m == 1 && !args.a_is_k_major) {
+    args.b_is_k_major ? multiply_row_by_straight(args) : multiply_row_by_transposed(args);
     return;
   }
   auto* packed_b = reinterpret_cast<float*>(scratch);
