@@ -17,10 +17,10 @@ SIZES = ["--set", "model.hidden_size=512", "--set", "model.intermediate_size=204
 def main():
     cairn = os.path.abspath(sys.argv[1])
     with tempfile.TemporaryDirectory() as work:
-        run = Run(cairn, work, "memory", samples=64)
+        run = Run(cairn, work, "memory", samples=80)
         plan = subprocess.run([cairn, "--json", "plan", run.file, *SIZES], capture_output=True, text=True)
         check(plan.returncode == 0, plan.stderr)
-        planned = json.loads(plan.stdout)["memory"]["process_total_bytes"]
+        planned = json.loads(plan.stdout)["memory_bytes"]["process"]
         code, err = run.finish(*SIZES)
         check(code == 0, err)
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
