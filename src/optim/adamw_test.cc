@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "optim/optim_test_util.h"
+#include "tests/optim/optim_test_util.h"
 
 namespace cairn::optim {
 namespace {

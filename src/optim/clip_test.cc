@@ -3,7 +3,7 @@
 #include <cmath>
 #include <limits>
 
-#include "optim/optim_test_util.h"
+#include "tests/optim/optim_test_util.h"
 
 namespace cairn::optim {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "optim/adamw.h"
 #include "optim/ademamix.h"
-#include "optim/optim_test_util.h"
+#include "tests/optim/optim_test_util.h"
 
 namespace cairn::optim {
 namespace {

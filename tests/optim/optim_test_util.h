@@ -1,24 +1,18 @@
-// A few parameters with gradients and an optimizer's state in planned memory, for the tests of this folder.
+// A few parameters with gradients and an optimizer's state in planned memory, for the tests of src/optim.
 #pragma once
 
-#include <iostream>
 #include <random>
 #include <span>
 #include <string>
 #include <vector>
 
-#include <gtest/gtest.h>
-
 #include "device/memory.h"
 #include "optim/optimizer.h"
+#include "tests/reference/finite_difference.h"
 
 namespace cairn::optim {
 
-inline std::uint32_t test_seed() {
-  const auto offset = static_cast<std::uint32_t>(GTEST_FLAG_GET(random_seed));
-  std::cout << "[   SEED   ] --gtest_random_seed=" << offset << "\n";
-  return 20260801U + offset;
-}
+using reference::test_seed;
 
 struct ParameterSpec {
   std::string name;
