@@ -1,7 +1,7 @@
 // Counts heap allocations made through operator new, to prove that a training step makes none.
-// Linking the object library cairn_allocation_counter replaces the global operator new and delete of the program;
-// only the `cairn` program and tests that ask for it do. Counts are process-wide relaxed atomics. What C
-// libraries take by malloc is not seen.
+// Linking the object library cairn_allocation_counter replaces the global operator new and delete of the
+// program; only the `cairn` program and tests that ask for it do. Counts are process-wide relaxed atomics.
+// What C libraries take by malloc is not seen.
 #pragma once
 
 #include <cstdint>

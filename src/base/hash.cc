@@ -5,7 +5,8 @@
 #include <cstring>
 #include <utility>
 
-// The 256-bit path also where 512 bits exist: GCC 12 warns inside its own AVX-512 header. The value is the same.
+// The 256-bit path also where 512 bits exist: GCC 12 warns inside its own AVX-512 header. The value is the
+// same.
 #if defined(__AVX512F__)
 #define XXH_VECTOR XXH_AVX2
 #endif

@@ -23,8 +23,8 @@ struct ProgressStyle {
   bool use_unicode = true;
 };
 
-// "train  42% [#######---------] 420/1,000 step  12.3 step/s  47 s left  loss 3.21". Parts that do not fit are
-// dropped from the right, the bar shrinks first. Exactly `width` or fewer columns, no newline.
+// "train  42% [#######---------] 420/1,000 step  12.3 step/s  47 s left  loss 3.21". Parts that do not fit
+// are dropped from the right, the bar shrinks first. Exactly `width` or fewer columns, no newline.
 std::string progress_line(const ProgressState& state, const ProgressStyle& style);
 
 }  // namespace cairn

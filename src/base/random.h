@@ -1,5 +1,5 @@
-// Counter-based random numbers: Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3").
-// A draw is a pure function of (seed, name, stream, index), so any rank or thread can make any part of a
+// Counter-based random numbers: Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2,
+// 3"). A draw is a pure function of (seed, name, stream, index), so any rank or thread can make any part of a
 // sequence. The same bits on every machine: the functions below use only + - * / sqrt of IEEE double.
 #pragma once
 
@@ -41,7 +41,8 @@ NormalPair normal_pair(const std::array<std::uint32_t, 4>& block);
 void fill_normal(std::span<float> out, RandomKey key, std::uint64_t stream, std::uint64_t first_index,
                  double mean, double deviation);
 
-// A cursor over one stream for code that draws one after the other. `index()` and `skip_to` make it resumable.
+// A cursor over one stream, for code that draws one after the other; words_drawn() and skip_to() make it
+// resumable.
 class RandomStream {
  public:
   RandomStream(RandomKey key, std::uint64_t stream) : key_(key), stream_(stream) {}

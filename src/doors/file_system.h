@@ -1,5 +1,5 @@
-// The door to files. Everything that must survive crashes (checkpoints, ledgers, triggers) goes through it, so
-// that a test can put a simulated disk behind it that loses unsynced bytes, fills up or fails.
+// The door to files. Everything that must survive crashes (checkpoints, ledgers, triggers) goes through it,
+// so that a test can put a simulated disk behind it that loses unsynced bytes, fills up or fails.
 // Thread-safe.
 #pragma once
 

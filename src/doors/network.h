@@ -46,8 +46,8 @@ class Network {
 
 std::unique_ptr<Network> make_real_network();
 
-// All ends in one process, in memory, for one thread: a call that would wait moves `clock` to its deadline and
-// times out, so that a run is a pure function of its calls.
+// All ends in one process, in memory, for one thread: a call that would wait moves `clock` to its deadline
+// and times out, so that a run is a pure function of its calls.
 class SimNetwork : public Network {
  public:
   explicit SimNetwork(SimClock& clock);

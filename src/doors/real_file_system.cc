@@ -208,7 +208,8 @@ int read_names(int descriptor, std::vector<std::string>& names) {
   }
 }
 
-// Removes what is inside the directory `name` of `parent`, then the directory. Links are removed, not followed.
+// Removes what is inside the directory `name` of `parent`, then the directory. Links are removed, not
+// followed.
 int remove_recursively(int parent, const std::string& name, int depth) {
   constexpr int kDepthMax = 128;
   if (::unlinkat(parent, name.c_str(), 0) == 0 || errno == ENOENT) {

@@ -26,7 +26,8 @@ class Signals {
   }
 };
 
-// Installs the handlers of this process; the destructor restores what was there. One at a time: kBug otherwise.
+// Installs the handlers of this process; the destructor restores what was there. One at a time: kBug
+// otherwise.
 Result<std::unique_ptr<Signals>> install_real_signals();
 
 class SimSignals : public Signals {

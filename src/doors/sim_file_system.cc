@@ -16,7 +16,8 @@
 
 namespace cairn {
 
-// A file or directory. The entries of a directory exist twice: as processes see them and as the platter has them.
+// A file or directory. The entries of a directory exist twice: as processes see them and as the platter has
+// them.
 struct SimNode {
   bool is_directory = false;
   std::vector<std::byte> bytes;

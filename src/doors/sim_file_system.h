@@ -1,12 +1,13 @@
 // A disk in memory that keeps exactly what POSIX promises and nothing more. After crash():
-//   - bytes of a file up to its last sync() are there; bytes appended after it are lost, or a prefix of them is
-//     kept, possibly with a damaged tail (drawn from the seed);
-//   - a directory entry (create, rename, unlink, mkdir) is there if its directory was synced afterwards; of the
-//     changes not yet synced any may have survived, drawn from the seed, but for one name in order of time;
+//   - bytes of a file up to its last sync() are there; bytes appended after it are lost, or a prefix of them
+//     is kept, possibly with a damaged tail (drawn from the seed);
+//   - a directory entry (create, rename, unlink, mkdir) is there if its directory was synced afterwards; of
+//     the changes not yet synced any may have survived, drawn from the seed, but for one name in order of
+//     time;
 //   - locks are gone, open files are dead (every later call on them fails).
 // Renaming is atomic: after a crash the target is the old file or the new one, never a mixture or neither.
-// Operations are counted, so that a test enumerates every crash point: run once to count, then once per k with
-// stop_at(k), crash(), and look at what is left. Deterministic from one seed. Thread-safe.
+// Operations are counted, so that a test enumerates every crash point: run once to count, then once per k
+// with stop_at(k), crash(), and look at what is left. Deterministic from one seed. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -32,13 +33,15 @@ class SimFileSystem : public FileSystem {
   void stop_at(std::int64_t operation);
   // Operation number k alone fails with `status`; an append leaves a part of its bytes.
   void fail_at(std::int64_t operation, Status status);
-  // Appends beyond this many more bytes fail with kCannotWrite, as a full disk does. Removing files gives back.
+  // Appends beyond this many more bytes fail with kCannotWrite, as a full disk does. Removing files gives
+  // back.
   void set_free_bytes(std::int64_t num_bytes);
   void clear_faults();
 
   // The power goes; afterwards the disk is as described above and works again.
   void crash();
-  // The process dies but the machine stays up (SIGKILL): open files are dead, locks are free, all bytes are there.
+  // The process dies but the machine stays up (SIGKILL): open files are dead, locks are free, all bytes are
+  // there.
   void kill_process();
   bool is_stopped() const;  // an operation has run into stop_at
 

@@ -121,7 +121,8 @@ TEST(SimFileSystem, SyncedFileInUnsyncedParentMayVanish) {
   EXPECT_TRUE(vanished);
 }
 
-// replace_text at every crash point and many seeds: the file is the old text or the new, whole; after success the new.
+// replace_text at every crash point and many seeds: the file is the old text or the new, whole; after success
+// the new.
 TEST(SimFileSystem, ReplaceTextSurvivesEveryCrashPoint) {
   const std::string old_text(100, 'o');
   const std::string new_text(200, 'n');

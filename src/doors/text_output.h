@@ -10,8 +10,8 @@
 
 namespace cairn {
 
-// Appends text to a file without waiting for the disk. A failure is kept and later text is dropped: a log that
-// cannot be written must not end a run, but close() tells.
+// Appends text to a file without waiting for the disk. A failure is kept and later text is dropped: a log
+// that cannot be written must not end a run, but close() tells.
 class FileOutput : public TextOutput {
  public:
   explicit FileOutput(std::unique_ptr<WritableFile> file) : file_(std::move(file)) {}

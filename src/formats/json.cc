@@ -79,8 +79,8 @@ class Builder {
   }
 
   bool parse_error(std::size_t, const std::string&, const Json::exception& error) {
-    // "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error ...": the part after the
-    // place, which is stated in our own way.
+    // "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error ...": the part after
+    // the place, which is stated in our own way.
     std::string text = error.what();
     const std::size_t place = text.find("column ");
     const std::size_t colon = text.find(": ", place == std::string::npos ? 0 : place);
@@ -165,8 +165,8 @@ Result<Json> parse_json(std::string_view text, const JsonLimits& limits) {
     is_parsed = Json::sax_parse(PlacedIterator(text.data(), &place),
                                 PlacedIterator(text.data() + text.size(), &place), &builder);
     error = builder.error();
-  } catch (const std::exception& thrown) {
-    error = thrown.what();
+  } catch (const std::exception& caught) {
+    error = caught.what();
   }
   if (!is_parsed || !error.empty()) {
     // The parser has taken the offending byte already.

@@ -20,11 +20,11 @@ struct JsonLimits {
   int depth_max = 64;
 };
 
-// kBadData with line and column when the text is too long, too deep, not UTF-8, has a key twice in one object, has
-// a number beyond double, or is no JSON. Nothing may follow the value but white space.
+// kBadData with line and column when the text is too long, too deep, not UTF-8, has a key twice in one
+// object, has a number beyond double, or is no JSON. Nothing may follow the value but white space.
 Result<Json> parse_json(std::string_view text, const JsonLimits& limits);
 
-// Lookups that never throw. find: null when `object` is no object or lacks the key.
+// Lookups that cannot fail. find: null when `object` is no object or lacks the key.
 const Json* find(const Json& object, std::string_view key);
 std::optional<std::int64_t> as_int64(const Json& value);       // integers that fit; 3.0 is not one
 std::optional<double> as_double(const Json& value);            // any number

@@ -1,6 +1,6 @@
-// The safetensors file format: 8 bytes of header length (little endian), a JSON header, then the tensors' bytes
-// without gaps. The reader trusts nothing: every size and offset is checked against the file before use. The
-// writer lays files out as the safetensors package does. See docs/formats.
+// The safetensors file format: 8 bytes of header length (little endian), a JSON header, then the tensors'
+// bytes without gaps. The reader trusts nothing: every size and offset is checked against the file before
+// use. The writer lays files out as the safetensors package does. See docs/formats.
 #pragma once
 
 #include <cstddef>
@@ -36,8 +36,8 @@ struct SafetensorsHeader {
 
 inline constexpr std::int64_t kSafetensorsHeaderBytesMax = 100'000'000;
 
-// `header_bytes`: the beginning of a file of `file_size` bytes: the 8 length bytes and the whole header (more may
-// follow and is ignored). kBadData naming what is wrong.
+// `header_bytes`: the beginning of a file of `file_size` bytes: the 8 length bytes and the whole header (more
+// may follow and is ignored). kBadData naming what is wrong.
 Result<SafetensorsHeader> parse_safetensors_header(std::span<const std::byte> header_bytes,
                                                    std::int64_t file_size);
 
@@ -53,8 +53,8 @@ class SafetensorsFile {
 
   // Overwrites `out`, host memory, whose dtype and shape must be the file's (kBadData naming both otherwise).
   Status read(std::string_view name, TensorView out) const;
-  // Overwrites `out` (float32, the file's shape) with converted elements. bfloat16, float16 exactly; float64 rounded
-  // to nearest; integers and booleans only when exact in float32 (kBadData otherwise).
+  // Overwrites `out` (float32, the file's shape) with converted elements. bfloat16, float16 exactly; float64
+  // rounded to nearest; integers and booleans only when exact in float32 (kBadData otherwise).
   Status read_as_float32(std::string_view name, TensorView out) const;
 
  private:
@@ -74,8 +74,8 @@ struct SafetensorsEntry {
   std::optional<DType> store_as;
 };
 
-// Appends a whole file to `file` (which must be empty). Neither syncs nor closes it. {"format": "pt"} is added to
-// `metadata` unless it has a "format". A name twice is kBug. Uses a buffer of 64 KiB for conversion.
+// Appends a whole file to `file` (which must be empty). Neither syncs nor closes it. {"format": "pt"} is
+// added to `metadata` unless it has a "format". A name twice is kBug. Uses a buffer of 64 KiB for conversion.
 Status write_safetensors(WritableFile& file, std::span<const SafetensorsEntry> entries,
                          const std::map<std::string, std::string>& metadata);
 // The size of the file that write_safetensors would make.

@@ -20,7 +20,8 @@ struct SafetensorsIndex {
 
 inline constexpr std::int64_t kSafetensorsIndexBytesMax = std::int64_t{256} << 20;
 
-// kBadData when it is no index, or a file name is not plain: a path separator, "..", empty, a control character.
+// kBadData when it is no index, or a file name is not plain: a path separator, "..", empty, a control
+// character.
 Result<SafetensorsIndex> parse_safetensors_index(std::string_view text);
 // As save_pretrained writes it: two spaces of indent, metadata first, names sorted, newline at the end.
 std::string safetensors_index_to_text(const SafetensorsIndex& index);

@@ -1,5 +1,5 @@
-// Event files of TensorBoard with scalar summaries. A record is: uint64 length, masked CRC32C of the length, the
-// bytes of one Event message, masked CRC32C of the bytes. The protobuf fields are written by hand.
+// Event files of TensorBoard with scalar summaries. A record is: uint64 length, masked CRC32C of the length,
+// the bytes of one Event message, masked CRC32C of the bytes. The protobuf fields are written by hand.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // The .idx file beside a .bin file of tokens, as Megatron reads and writes it (little endian):
-//   9 bytes "MMIDIDX\0\0"; uint64 version 1; uint8 element type; uint64 N sequences; uint64 M document boundaries;
-//   int32 lengths[N]; int64 byte offsets[N] into .bin; int64 document_index[M], from 0 to N.
+//   9 bytes "MMIDIDX\0\0"; uint64 version 1; uint8 element type; uint64 N sequences; uint64 M document
+//   boundaries; int32 lengths[N]; int64 byte offsets[N] into .bin; int64 document_index[M], from 0 to N.
 #pragma once
 
 #include <cstddef>
@@ -48,8 +48,8 @@ Result<TokenIndex> parse_token_index(std::span<const std::byte> bytes, std::int6
 Result<TokenIndex> read_token_index(FileSystem& files, const std::string& idx_path,
                                     const std::string& bin_path);
 
-// Appends a whole .idx to `file`. `documents` has M boundaries, first 0, last lengths.size(), never falling; kBug
-// otherwise. Neither syncs nor closes.
+// Appends a whole .idx to `file`. `documents` has M boundaries, first 0, last lengths.size(), never falling;
+// kBug otherwise. Neither syncs nor closes.
 Status write_token_index(WritableFile& file, TokenType type, std::span<const std::int32_t> lengths,
                          std::span<const std::int64_t> documents);
 

@@ -12,8 +12,8 @@
 #define TOML_EXCEPTIONS 0
 #define TOML_ENABLE_FORMATTERS 0
 #define TOML_MAX_NESTED_VALUES 64
-// toml++ 3.3 takes most letters beyond ASCII, outside of strings, into branches that it declares unreachable, which is
-// undefined behaviour on a text from anywhere. In these tables of characters the branch means "no".
+// toml++ 3.3 takes most letters beyond ASCII, outside of strings, into branches that it declares unreachable,
+// which is undefined behaviour on a text from anywhere. In these tables of characters the branch means "no".
 // clang-format off
 #include <toml++/impl/preprocessor.h>
 #undef TOML_UNREACHABLE
@@ -27,9 +27,9 @@
 namespace cairn {
 namespace {
 
-// toml++ limits nested brackets but not dotted keys, and walks its trees recursively: a.a.a.a... would overflow the
-// stack. Finds the first key with too many dots, skipping strings and comments. Where the text is malformed the
-// count may be wrong, but there toml++ has stopped already.
+// toml++ limits nested brackets but not dotted keys, and walks its trees recursively: a.a.a.a... would
+// overflow the stack. Finds the first key with too many dots, skipping strings and comments. Where the text
+// is malformed the count may be wrong, but there toml++ has stopped already.
 class DotScan {
  public:
   DotScan(std::string_view text, int dots_max) : text_(text), dots_max_(dots_max) {}
