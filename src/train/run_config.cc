@@ -492,13 +492,13 @@ void ParallelSection::visit_fields(ParallelSection& self, FieldVisitor& visitor)
 }
 
 void KeepSection::visit_fields(KeepSection& self, FieldVisitor& visitor) {
-  visitor.field(
-      {.key = "last",
-       .doc = "The newest so many good checkpoints are kept; at least two, in case the newest is damaged.",
-       .unit = "checkpoints",
-       .min = 2,
-       .max = 1e6},
-      self.last);
+  visitor.field({.key = "last",
+                 .doc = "The newest so many good checkpoints are kept, two at least, in case the newest is "
+                        "damaged. 0: all.",
+                 .unit = "checkpoints",
+                 .min = 0,
+                 .max = 1e6},
+                self.last);
   visitor.field({.key = "every",
                  .doc = "Checkpoints whose step is a multiple of this are kept for good. 0: none.",
                  .unit = "steps",
