@@ -33,6 +33,28 @@ std::string parent_of(const std::string& path) {
   return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
 }
 
+Status refuse_existing(FileSystem& files, const std::string& prefix) {
+  for (const std::string& path : {bin_name(prefix), idx_name(prefix)}) {
+    if (files.exists(path)) {
+      return cannot_write(fmt::format("{} exists; a shard is never overwritten", path));
+    }
+  }
+  return ok_status();
+}
+
+// Makes the folders that are missing and their entries durable.
+Status make_durable_directories(FileSystem& files, const std::string& path) {
+  std::vector<std::string> parents;  // of the folders that will be new
+  for (std::string at = path; at != "." && at != "/" && !files.exists(at); at = parent_of(at)) {
+    parents.push_back(parent_of(at));
+  }
+  TRY(files.make_directories(path));
+  for (const std::string& parent : parents) {
+    TRY(files.sync_directory(parent));
+  }
+  return ok_status();
+}
+
 template <class T>
 void append_as(std::span<const std::int32_t> ids, std::vector<std::byte>& bytes) {
   for (const std::int32_t id : ids) {
@@ -131,18 +153,14 @@ TokenShardWriter::~TokenShardWriter() {
 
 Result<TokenShardWriter> TokenShardWriter::create(FileSystem& files, std::string prefix,
                                                   std::int64_t vocab_size) {
-  for (const std::string& path : {bin_name(prefix), idx_name(prefix)}) {
-    if (files.exists(path)) {
-      return cannot_write(fmt::format("{} exists; a shard is never overwritten", path));
-    }
-  }
+  TRY(refuse_existing(files, prefix));
   // What a killed writer left behind is no shard.
   for (const std::string& path : {temporary(bin_name(prefix)), temporary(idx_name(prefix))}) {
     if (files.exists(path)) {
       TRY(files.remove_file(path));
     }
   }
-  TRY(files.make_directories(parent_of(prefix)));
+  TRY(make_durable_directories(files, parent_of(prefix)));
   TRY_ASSIGN(std::unique_ptr<WritableFile> bin, files.create(temporary(bin_name(prefix))));
   TokenShardWriter writer(files, std::move(prefix), vocab_size);
   writer.bin_ = std::move(bin);
@@ -185,6 +203,7 @@ Status TokenShardWriter::flush() {
 
 Status TokenShardWriter::finish() {
   CHECK(!is_finished_, "the shard is finished");
+  TRY(refuse_existing(*files_, prefix_));
   TRY(flush());
   TRY(bin_->sync());
   TRY(bin_->close());

@@ -1,0 +1,123 @@
+#include "data/token_shard.h"
+
+#include <random>
+
+#include <gtest/gtest.h>
+
+#include "doors/sim_file_system.h"
+
+namespace cairn::data {
+namespace {
+
+using Document = std::vector<std::int32_t>;
+
+Status write(FileSystem& files, const std::string& prefix, std::int64_t vocab_size,
+             const std::vector<Document>& documents) {
+  TRY_ASSIGN(TokenShardWriter writer, TokenShardWriter::create(files, prefix, vocab_size));
+  for (const Document& document : documents) {
+    TRY(writer.add_document(document));
+  }
+  return writer.finish();
+}
+
+std::vector<Document> some_documents(std::int64_t vocab_size) {
+  std::mt19937 random(17);
+  std::vector<Document> documents(40);
+  for (Document& document : documents) {
+    document.resize(random() % 5000);
+    for (std::int32_t& id : document) {
+      id = static_cast<std::int32_t>(random() % static_cast<std::uint64_t>(vocab_size));
+    }
+  }
+  return documents;
+}
+
+TEST(TokenShard, ReadsBackWhatWasWritten) {
+  for (const std::int64_t vocab_size : {1000, 131'072}) {
+    SimFileSystem files(1);
+    const std::vector<Document> documents = some_documents(vocab_size);
+    ASSERT_TRUE(write(files, "corpus/part", vocab_size, documents).ok());
+    const TokenShard shard = TokenShard::open(files, "corpus/part").value();
+    EXPECT_EQ(shard.index().type, vocab_size == 1000 ? TokenType::kUint16 : TokenType::kInt32);
+    ASSERT_EQ(shard.num_sequences(), 40);
+    for (std::size_t i = 0; i < documents.size(); ++i) {
+      const Document& document = documents[i];
+      const std::size_t offset = document.size() / 3;
+      Document ids(document.size() - offset);
+      const Status status =
+          shard.read(static_cast<std::int64_t>(i), static_cast<std::int64_t>(offset), vocab_size, ids);
+      ASSERT_TRUE(status.ok()) << status.message();
+      EXPECT_TRUE(std::equal(ids.begin(), ids.end(), document.begin() + static_cast<std::ptrdiff_t>(offset)));
+    }
+    files.crash();  // a finished shard is durable
+    EXPECT_EQ(TokenShard::open(files, "corpus/part").value().fingerprint(), shard.fingerprint());
+  }
+}
+
+TEST(TokenShard, IsNeverOverwritten) {
+  SimFileSystem files(2);
+  ASSERT_TRUE(write(files, "a", 100, {{1, 2}}).ok());
+  EXPECT_EQ(write(files, "a", 100, {{3}}).code(), StatusCode::kCannotWrite);
+  EXPECT_EQ(TokenShard::open(files, "a").value().num_tokens(), 2);
+}
+
+TEST(TokenShard, AnAbandonedWriterLeavesNothing) {
+  SimFileSystem files(3);
+  {
+    TokenShardWriter writer = std::move(TokenShardWriter::create(files, "a", 100)).value();
+    EXPECT_EQ(writer.add_document(Document{5, 100}).code(), StatusCode::kBadData);
+  }
+  EXPECT_TRUE(files.all_files().empty());
+}
+
+TEST(TokenShard, AFullDiskLeavesNoShard) {
+  SimFileSystem files(4);
+  files.set_free_bytes(1000);
+  EXPECT_EQ(write(files, "a", 1000, some_documents(1000)).code(), StatusCode::kCannotWrite);
+  files.clear_faults();
+  EXPECT_TRUE(files.all_files().empty());
+  EXPECT_EQ(TokenShard::open(files, "a").status().code(), StatusCode::kNoInput);
+}
+
+TEST(TokenShard, ACrashLeavesAWholeShardOrNone) {
+  const std::vector<Document> documents = {{1, 2, 3}, {}, {4}};
+  SimFileSystem counting(5);
+  ASSERT_TRUE(write(counting, "d/a", 100, documents).ok());
+  const std::int64_t num_operations = counting.num_operations();
+  ASSERT_GT(num_operations, 5);
+  for (std::int64_t k = 0; k < num_operations; ++k) {
+    SimFileSystem files(static_cast<std::uint64_t>(100 + k));
+    files.stop_at(k);
+    EXPECT_FALSE(write(files, "d/a", 100, documents).ok());
+    files.crash();
+    if (files.exists("d/a.idx")) {
+      const Result<TokenShard> shard = TokenShard::open(files, "d/a");
+      ASSERT_TRUE(shard.ok()) << k << ": " << shard.status().message();
+      EXPECT_EQ(shard->num_tokens(), 4);
+    }
+  }
+}
+
+TEST(TokenShard, IdsBeyondTheVocabularyAreNamedWithFileAndByte) {
+  SimFileSystem files(6);
+  ASSERT_TRUE(write(files, "a", 1000, {{1, 2}, {3, 999, 4}}).ok());
+  const TokenShard shard = TokenShard::open(files, "a").value();
+  Document ids(3);
+  const Status status = shard.read(1, 0, 500, ids);
+  EXPECT_EQ(status.code(), StatusCode::kBadData);
+  EXPECT_NE(status.message().find("a.bin"), std::string::npos) << status.message();
+  EXPECT_NE(status.message().find("999 at byte 6"), std::string::npos) << status.message();
+}
+
+TEST(TokenShard, DamageIsFound) {
+  SimFileSystem files(7);
+  ASSERT_TRUE(write(files, "a", 1000, some_documents(1000)).ok());
+  const std::string whole = TokenShard::open(files, "a").value().fingerprint();
+  files.flip_bit("a.bin", 1000, 3);
+  EXPECT_NE(TokenShard::open(files, "a").value().fingerprint(), whole);
+  files.truncate("a.bin", 500);
+  EXPECT_EQ(TokenShard::open(files, "a").status().code(), StatusCode::kBadData);
+}
+
+}  // namespace
+}  // namespace cairn::data
