@@ -24,7 +24,8 @@ except ImportError as missing:
     print(f"skipped: {missing}; scripts/setup installs the packages")
     sys.exit(77)
 
-TEXTS = ["Hello world", "Grüezi mitenand, 12345 Gipfeli!", "  spaces\n\nand lines\t", "漢字かな交じり文", "a" * 100]
+TEXTS = ["Hello world", "Gr\u00fcezi mitenand, 12345 Gipfeli!", "  spaces\n\nand lines\t",
+         "\u6f22\u5b57\u304b\u306a\u4ea4\u3058\u308a\u6587", "a" * 100]
 
 
 def export(cairn, source, target, *options):
