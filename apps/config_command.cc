@@ -112,18 +112,21 @@ std::vector<FieldDocument> select(const std::vector<FieldDocument>& fields, cons
   return selected;
 }
 
+// Suggests by the whole path, or by the last step of one.
 Status unknown_key(const std::vector<FieldDocument>& fields, const std::string& key) {
   std::vector<std::string> paths;
+  std::vector<std::string> names;
   for (const FieldDocument& field : fields) {
     paths.push_back(field.path);
-    const std::size_t dot = field.path.find_last_of('.');
-    if (dot != std::string::npos && field.path.substr(dot + 1) == key) {
-      return usage_error(fmt::format("{}: there is no such key\n  did you mean {}?", key, field.path));
-    }
+    names.push_back(field.path.substr(field.path.find_last_of('.') + 1));
   }
-  const std::string near = closest_match(key, paths);
-  return usage_error(fmt::format("{}: there is no such key{}", key,
-                                 near.empty() ? "" : fmt::format("\n  did you mean {}?", near)));
+  std::string near = closest_match(key, paths);
+  const auto named = std::find(names.begin(), names.end(), closest_match(key, names));
+  if (named != names.end() && (near.empty() || *named == key)) {
+    near = paths[static_cast<std::size_t>(named - names.begin())];
+  }
+  const std::string suggestion = near.empty() ? "" : fmt::format("\n  did you mean {}?", near);
+  return usage_error(fmt::format("{}: there is no such key{}", key, suggestion));
 }
 
 Status explain(const std::string& key, bool markdown, CommandContext& context) {

@@ -219,7 +219,7 @@ void TomlWriter::visit_leaf(const FieldInfo& info, const Leaf& leaf) {
     return;
   }
   std::string line = fmt::format("{} = {}", info.key, value);
-  if (!info.unit.empty()) {
+  if (info.key.find(info.unit) == std::string_view::npos) {  // "samples = 5  # samples" says nothing
     line += fmt::format("  # {}", info.unit);
   }
   tables_.back().leaves += line + "\n";

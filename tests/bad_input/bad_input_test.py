@@ -75,7 +75,7 @@ def problems_of(case, cairn, folder, time_max_s):
         if len(errors) != 1:
             problems.append(f"{len(errors)} errors, expected one")
         for text in case.names:
-            if text not in err:
+            if text.lower() not in err.lower():
                 problems.append(f"the error does not name {text!r}")
     if elapsed > time_max_s:
         problems.append(f"took {elapsed:.1f} s")
