@@ -114,7 +114,7 @@ Status run(GenerateCommand& command, CommandContext& context) {
                                               inputs.config.max_position_embeddings);
   shape.prefill_rows = std::clamp<std::int64_t>(num_prompt, 1, std::min(kPrefillRows, shape.cache_rows));
   shape.num_threads =
-      command.num_threads > 0 ? command.num_threads : read_environment().allowed_cpus.value_or(1);
+      command.num_threads > 0 ? command.num_threads : context.environment.allowed_cpus.value_or(1);
   TRY_ASSIGN(const std::unique_ptr<serve::InferenceSession> session,
              serve::InferenceSession::open(inputs.folder, inputs.config, shape));
 

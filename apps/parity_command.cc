@@ -76,7 +76,7 @@ void add_parity_command(CLI::App& checkpoint, CommandContext& context) {
   command->callback([options, &context] {
     options->request.positions = options->positions == "continue" ? serve::PackedPositions::kContinue
                                                                   : serve::PackedPositions::kRestart;
-    options->request.num_threads = read_environment().allowed_cpus.value_or(1);
+    options->request.num_threads = context.environment.allowed_cpus.value_or(1);
     context.set_action([options, &context] { return run(*options, context); });
   });
 }
