@@ -46,7 +46,7 @@ def run(cairn, *words, lines):
                           capture_output=True, text=True, check=False)
     if done.returncode != 0:
         sys.exit(f"cairn tokenizer {' '.join(words)}: exit code {done.returncode}: {done.stderr}")
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    return [json.loads(line) for line in done.stdout.split("\n") if line]
 
 
 def compare(cairn, path, texts):
@@ -66,12 +66,18 @@ def compare(cairn, path, texts):
 
 
 def with_flags(source, target, rng):
-    """The same tokenizer with more added tokens, of every kind of flag."""
+    """The same tokenizer with more added tokens, of every kind of flag.
+
+    None begins with white space: the reference stops where such a token follows one that strips it.
+    """
     root = json.loads(source.read_text())
-    size = len(root["model"]["vocab"])
-    contents = ["<|a|>", "<|a|>b", "word", "e\u0301", " x", "caf\u00e9", "\u65e5\u672c", "-", "  "]
-    for i, content in enumerate(contents):
-        root["added_tokens"].append({"id": size + i, "content": content, **{
+    vocabulary = root["model"]["vocab"]
+    next_id = len(vocabulary)
+    contents = ["<|a|>", "<|a|>b", "word", "e\u0301", "caf\u00e9", "\u65e5\u672c", "-"]
+    for content in contents:
+        token_id = vocabulary.get(content, next_id)
+        next_id += token_id == next_id
+        root["added_tokens"].append({"id": token_id, "content": content, **{
             flag: rng.random() < 0.5 for flag in ("single_word", "lstrip", "rstrip", "normalized", "special")}})
     target.write_text(json.dumps(root))
     return contents
