@@ -156,7 +156,7 @@ struct Grid {
 // The cut of c among threads with the least work on the busiest one: its tiles, and the packing of its
 // rows and columns, which costs about as much per element as 4 tile rows or columns do.
 Grid choose_grid(const Gemm& args, int num_threads) {
-  constexpr double kFlopsWorthAThread = 2e5;
+  constexpr double kFlopsWorthAThread = 1e6;
   const double flops =
       2.0 * static_cast<double>(args.m) * static_cast<double>(args.n) * static_cast<double>(args.k);
   const auto useful = static_cast<std::int64_t>(std::min(1e6, flops / kFlopsWorthAThread));
