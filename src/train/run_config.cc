@@ -150,18 +150,8 @@ void RopeSection::visit_fields(RopeSection& self, FieldVisitor& visitor) {
                 self.original_max_position_embeddings);
 }
 
-void ModelSection::visit_fields(ModelSection& self, FieldVisitor& visitor) {
-  visitor.field(
-      {.key = "from",
-       .doc = "A Hugging Face model folder (config.json and safetensors) or a checkpoint of another run, "
-              "whose architecture and weights the run starts from. Exactly one of from and type is given; "
-              "with from all sizes come from the folder."},
-      self.from);
-  visitor.field(
-      {.key = "type",
-       .doc = "Architecture of a new model with random weights: apertus, llama, qwen3, mistral or olmo2. "
-              "Exactly one of from and type is given."},
-      self.type);
+// The sizes of a new model.
+static void visit_sizes(ModelSection& self, FieldVisitor& visitor) {
   constexpr double kSizeMax = 1e9;
   visitor.field(
       {.key = "vocab_size",
@@ -204,6 +194,21 @@ void ModelSection::visit_fields(ModelSection& self, FieldVisitor& visitor) {
                  .min = 0,
                  .max = kSizeMax},
                 self.max_position_embeddings);
+}
+
+void ModelSection::visit_fields(ModelSection& self, FieldVisitor& visitor) {
+  visitor.field(
+      {.key = "from",
+       .doc = "A Hugging Face model folder (config.json and safetensors) or a checkpoint of another run, "
+              "whose architecture and weights the run starts from. Exactly one of from and type is given; "
+              "with from all sizes come from the folder."},
+      self.from);
+  visitor.field(
+      {.key = "type",
+       .doc = "Architecture of a new model with random weights: apertus, llama, qwen3, mistral or olmo2. "
+              "Exactly one of from and type is given."},
+      self.type);
+  visit_sizes(self, visitor);
   visitor.field({.key = "rms_norm_eps",
                  .doc = "Added to the mean of squares in every RMS norm.",
                  .min = 0,

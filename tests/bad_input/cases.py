@@ -177,7 +177,7 @@ def configs():
         case("config-sliding-window", BAD_CONFIG, ["model/config.json", "sliding_window"],
              damaged("model/config.json", edit_json(lambda config: config.update(
                  {"model_type": "mistral", "architectures": ["MistralForCausalLM"], "hidden_act": "silu",
-                  "sliding_window": 4096})))),
+                  "sliding_window": 8})))),
         case("config-bias", BAD_CONFIG, ["model/config.json", "attention_bias"], with_field("attention_bias", True)),
         case("config-unknown-type", BAD_CONFIG, ["model/config.json", "model_type", "gpt2"],
              with_field("model_type", "gpt2")),
