@@ -334,6 +334,12 @@ void Parser::parse_added_token(const std::string& field, const Json& entry) {
   token.lstrip = flag(field, entry, "lstrip", false);
   token.rstrip = flag(field, entry, "rstrip", false);
   token.normalized = flag(field, entry, "normalized", !token.special);
+  if (token.normalized && data_.has_nfc && is_valid_utf8(token.content)) {
+    // It is decoded so, too; and the reference no longer knows it as special when that changed it.
+    const std::string normalized = normalize_nfc(token.content);
+    token.special = token.special && normalized == token.content;
+    token.content = normalized;
+  }
   if (!added_ids_.emplace(token.content, token.id).second) {
     fault(field, shown(token.content), "is there twice", "remove one of the two");
     return;
@@ -526,11 +532,7 @@ void Parser::build_tables() {
     }
   }
   for (const AddedToken& token : added_) {
-    if (!token.normalized) {
-      data_.raw_matcher.add(token, token.content);
-    } else {
-      data_.normalized_matcher.add(token, data_.has_nfc ? normalize_nfc(token.content) : token.content);
-    }
+    (token.normalized ? data_.normalized_matcher : data_.raw_matcher).add(token, token.content);
   }
 }
 
