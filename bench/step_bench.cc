@@ -21,9 +21,8 @@
 #include "parallel/step_batch.h"
 #include "planner/flops.h"
 
+namespace cairn {
 namespace {
-
-using namespace cairn;  // NOLINT(google-build-using-namespace): one file, one program
 
 struct Arguments {
   std::int64_t batch = 4;
@@ -103,7 +102,7 @@ int run(const Arguments& arguments) {
   clip.bind(*memory, pool);
   executor.bind(*memory, pool, model, now_s);
   batch.bind(*memory);
-  nn::initialize_weights(model.parameters(), *memory, config, 1);
+  nn::initialize_weights(model.parameters(), *memory, config, 1, pool);
   const std::vector<parallel::WorkItem> schedule = parallel::accumulation_schedule(1);
 
   Times times;
@@ -149,9 +148,10 @@ int run(const Arguments& arguments) {
 }
 
 }  // namespace
+}  // namespace cairn
 
 int main(int argc, char** argv) {
-  Arguments arguments;
+  cairn::Arguments arguments;
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string_view key = argv[i];
     const int value = std::atoi(argv[i + 1]);
@@ -168,5 +168,5 @@ int main(int argc, char** argv) {
       return 64;
     }
   }
-  return run(arguments);
+  return cairn::run(arguments);
 }

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "device/memory.h"
+#include "device/thread_pool.h"
 #include "nn/model_config.h"
 #include "nn/parameter.h"
 
@@ -15,6 +16,6 @@ namespace cairn::nn {
 // initialises them). Counter-based: element i of a parameter is a function of (seed, parameter name, i) alone,
 // so the values do not depend on layout, order or threads.
 void initialize_weights(std::span<const Parameter> parameters, const Memory& memory,
-                        const ModelConfig& config, std::uint64_t seed);
+                        const ModelConfig& config, std::uint64_t seed, ThreadPool& pool);
 
 }  // namespace cairn::nn

@@ -51,7 +51,8 @@ TEST(StepRecord, DocumentationIsCurrent) {
   const std::string path = CAIRN_SOURCE_DIR "/docs/metrics.md";
   const std::string expected =
       "# Fields of a training step\n\nOne JSON object per step in `RUN/metrics/train.jsonl`; numbers also as "
-      "`train/<field>` in TensorBoard. A step that was\ndone again after a crash appears once per attempt.\n\n" +
+      "`train/<field>` in TensorBoard. A step that was\ndone again after a crash appears once per "
+      "attempt.\n\n" +
       step_record_documentation();
   if (std::getenv("CAIRN_UPDATE_DOCS") != nullptr) {
     std::ofstream(path) << expected;

@@ -169,7 +169,7 @@ Status Trainer::restore(const checkpoint::StartDecision& decision) {
     TRY(checkpoint::load_weights(folder, plan_->model.parameters(), plan_->model.buffers(), *memory_));
   } else {
     nn::initialize_weights(plan_->model.parameters(), *memory_, inputs_.model,
-                           static_cast<std::uint64_t>(config_.run.seed));
+                           static_cast<std::uint64_t>(config_.run.seed), *pool_);
   }
   const SourceSection& source = config_.data.stage.front().source.front();
   state_.run_id = folder_->run_id();

@@ -72,7 +72,8 @@ inline bool same_bits(std::span<const float> a, std::span<const float> b) {
 // Weights as at the start of training, with norms and scalars moved off their constants.
 inline void randomize_weights(std::span<const nn::Parameter> parameters, const Memory& memory,
                               const nn::ModelConfig& config, std::uint32_t seed) {
-  nn::initialize_weights(parameters, memory, config, seed);
+  ThreadPool pool(1);
+  nn::initialize_weights(parameters, memory, config, seed, pool);
   std::mt19937 random(seed);
   for (const nn::Parameter& parameter : parameters) {
     if (parameter.shape.rank() == 1) {
