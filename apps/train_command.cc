@@ -56,8 +56,7 @@ void add_train_command(CLI::App& app, CommandContext& context) {
       "SIGTERM, SIGINT and SIGUSR2 save after the current step and end with exit code 10;\n"
       "so does a file RUN/triggers/exit. A file RUN/triggers/save saves and goes on.");
   command->add_option("run", options->run_file, "The run file")->required()->type_name("RUN.toml");
-  command->add_option("--set", options->overrides, "Override a key, e.g. --set train.samples=1000")
-      ->type_name("KEY=VALUE");
+  add_set_option(*command, options->overrides);
   command->callback(
       [options, &context] { context.set_action([options, &context] { return train(*options, context); }); });
 }

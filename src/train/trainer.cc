@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <thread>
 #include <utility>
 
 #include <fmt/format.h>
@@ -55,13 +54,6 @@ checkpoint::StartRequest start_request(const RunConfig& config) {
 checkpoint::ScheduleFacts schedule_facts(const RunConfig& config, const ResolvedRun& resolved) {
   return {std::string(optim::schedule_type_name(config.schedule.type)), config.schedule.learning_rate,
           resolved.samples, config.schedule.warmup_samples, config.schedule.cooldown_samples};
-}
-
-int thread_count(const RunConfig& config) {
-  if (config.run.threads > 0) {
-    return static_cast<int>(config.run.threads);
-  }
-  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
 // The optimizer's tensors grouped by moment, with views of either constness.
@@ -131,7 +123,7 @@ Status Trainer::start(checkpoint::RunFolder run) {
   folder_ = std::make_unique<checkpoint::RunFolder>(std::move(run));
   TRY_ASSIGN(const checkpoint::StartDecision decision,
              checkpoint::decide_start(doors_.files, *folder_, start_request(config_)));
-  const int num_threads = thread_count(config_);
+  const int num_threads = num_worker_threads(config_);
   plan_ = planner::make_training_plan(training_plan_inputs(config_, inputs_.model, num_threads));
   TRY_ASSIGN(Memory memory, Memory::create(plan_->plan));
   memory_ = std::make_unique<Memory>(std::move(memory));
