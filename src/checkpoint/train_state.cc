@@ -20,6 +20,10 @@ Json stages_to_json(const std::vector<StagePosition>& stages) {
     }
     list.push_back({{"start_samples", stage.start_samples},
                     {"consumed_samples", stage.consumed_samples},
+                    {"seed", stage.seed},
+                    {"sequence", stage.sequence},
+                    {"num_samples", stage.num_samples},
+                    {"num_epochs", stage.num_epochs},
                     {"sources", std::move(sources)}});
   }
   return list;
@@ -44,6 +48,10 @@ std::vector<StagePosition> read_stages(FieldReader& top, Faults& faults) {
     StagePosition stage;
     stage.start_samples = reader.integer("start_samples", 0);
     stage.consumed_samples = reader.integer("consumed_samples", 0);
+    stage.seed = reader.integer("seed", 0);
+    stage.sequence = reader.integer("sequence", 0);
+    stage.num_samples = reader.integer("num_samples", 0);
+    stage.num_epochs = reader.integer("num_epochs", 0);
     for_each_object(reader.array("sources"), reader.path("sources"), faults, [&](FieldReader& source) {
       SourcePosition position;
       position.source = source.text("source");

@@ -20,6 +20,11 @@ struct StagePosition {
   std::int64_t start_samples = 0;     // first sample of the stage in the run
   std::int64_t consumed_samples = 0;  // taken within the stage
   std::vector<SourcePosition> sources;
+  // What the order of the samples is made from: a stage under way goes on only with the same values.
+  std::int64_t seed = 0;         // of the shuffling
+  std::int64_t sequence = 0;     // tokens per sample
+  std::int64_t num_samples = 0;  // as asked for: it decides how many epochs are shuffled together
+  std::int64_t num_epochs = 0;   // that were needed for them
   friend bool operator==(const StagePosition&, const StagePosition&) = default;
 };
 

@@ -33,14 +33,32 @@ TEST(TrainState, AllFaultsAreListed) {
   replace("\"consumed_tokens\"", "\"consumed_token\"");
   replace("\"optimizer_step\": 41", "\"optimizer_step\": 41.0");
   replace("\"seed\": 18000000000000000000", "\"seed\": -1");
+  replace("\"sequence\": 16", "\"sequence\": -16");
+  replace("\"num_samples\"", "\"samples\"");
+  replace("\"num_epochs\": 2", "\"num_epochs\": 2.5");
   replace("\"warmup_samples\": 10", "\"warmup_samples\": null");
   replace("\"fingerprint\": \"aa\"", "\"fingerprint\": 3");
   const auto read = train_state_from_json(text);
   ASSERT_FALSE(read.ok());
   EXPECT_EQ(read.status().code(), StatusCode::kBadData);
-  for (const char* field : {"step", "consumed_tokens", "consumed_token", "optimizer_step", "seed",
-                            "schedule.warmup_samples", "data_fingerprints[0].fingerprint"}) {
+  for (const char* field :
+       {"step", "consumed_tokens", "consumed_token", "optimizer_step", "seed", "stages[0].sequence",
+        "stages[0].num_samples", "stages[0].samples", "stages[0].num_epochs", "schedule.warmup_samples",
+        "data_fingerprints[0].fingerprint"}) {
     EXPECT_THAT(read.status().message(), HasSubstr(field));
+  }
+}
+
+TEST(TrainState, WhatTheDataOrderDependsOnMakesAStageAnotherOne) {
+  const TrainState state = testing::TrainerState(41).state;
+  for (std::int64_t StagePosition::*field : {&StagePosition::seed, &StagePosition::sequence,
+                                             &StagePosition::num_samples, &StagePosition::num_epochs}) {
+    TrainState other = state;
+    other.stages[0].*field += 1;
+    const auto read = train_state_from_json(train_state_to_json(other));
+    ASSERT_TRUE(read.ok()) << read.status().message();
+    EXPECT_TRUE(*read == other);
+    EXPECT_FALSE(*read == state);
   }
 }
 
