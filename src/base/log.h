@@ -147,4 +147,15 @@ class Logger {
   std::vector<Target> targets_;
 };
 
+// Hands records on to another logger, which must outlive this. Records keep their message and fields and get the other
+// logger's time.
+class ForwardSink : public LogSink {
+ public:
+  explicit ForwardSink(Logger& target) : target_(target) {}
+  void write(const LogRecord& record) override { target_.log(record.level, record.message, record.fields); }
+
+ private:
+  Logger& target_;
+};
+
 }  // namespace cairn

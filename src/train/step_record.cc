@@ -55,11 +55,13 @@ std::string step_record_to_line(const StepRecord& r) {
     line += fmt::format(" skipped samples {} |", r.skipped_samples);
   }
   line += fmt::format(
-      " {:.1f} ms | ETA {} | {:.0f} tokens/s | {:.4f} TFLOP/s | MFU {:.1f}% | lr {:.3e} | batch {} | loss "
+      " {:.1f} ms | ETA {} | {:.0f} tokens/s | {:.4f} TFLOP/s | MFU {:.1f}% of {:.3f} float32 | lr {:.3e} | "
+      "batch {} | loss "
       "{:.6f} |"
       " scale {:.0f} | grad norm {:.4f} | skipped {} | non-finite {}",
-      r.step_ms, short_duration(r.eta_s), r.tokens_per_s, r.tflops, r.mfu * 100, r.learning_rate,
-      r.global_batch, r.loss, r.loss_scale, r.gradient_norm, r.skipped_steps, r.nonfinite_steps);
+      r.step_ms, short_duration(r.eta_s), r.tokens_per_s, r.tflops, r.mfu * 100, r.peak_tflops,
+      r.learning_rate, r.global_batch, r.loss, r.loss_scale, r.gradient_norm, r.skipped_steps,
+      r.nonfinite_steps);
   return line;
 }
 

@@ -21,6 +21,7 @@ struct StepRecord {
   double tokens_per_s = 0;
   double tflops = 0;
   double mfu = 0;
+  double peak_tflops = 0;
   double tflops_megatron = 0;
   double learning_rate = 0;
   std::int64_t global_batch = 0;
@@ -54,6 +55,8 @@ struct StepRecord {
     visitor("tflops", self.tflops, "TFLOP/s",
             "model FLOPs (causal attention half, head in, embedding out) / step time");
     visitor("mfu", self.mfu, "", "tflops over the peak measured at start (float32 FMA on a CPU)");
+    visitor("peak_tflops", self.peak_tflops, "TFLOP/s",
+            "what mfu is a share of: float32 FMA rate of all threads");
     visitor("tflops_megatron", self.tflops_megatron, "TFLOP/s", "the same with attention counted in full");
     visitor("learning_rate", self.learning_rate, "", "rate of this step");
     visitor("global_batch", self.global_batch, "samples", "sequences in this step");

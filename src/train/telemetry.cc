@@ -43,6 +43,7 @@ Result<std::unique_ptr<Telemetry>> Telemetry::open(FileSystem& files, Logger& lo
   TRY_ASSIGN(telemetry->train_, append_output(files, o.metrics_path + "/train.jsonl"));
   TRY_ASSIGN(telemetry->eval_, append_output(files, o.metrics_path + "/eval.jsonl"));
   TRY_ASSIGN(telemetry->rank_log_, append_output(files, o.log_file));
+  TRY_ASSIGN(telemetry->rank_records_, append_output(files, o.log_file + ".jsonl"));
   if (!o.tensorboard_path.empty()) {
     TRY(files.make_directories(o.tensorboard_path));
     const std::string name = tensorboard_file_name(wall_ns, o.host, o.process_id);
@@ -98,6 +99,13 @@ void Telemetry::note(const std::string& line) {
   console_line(line);
 }
 
+void Telemetry::attach_files(Logger& log) {
+  human_sink_ = std::make_unique<HumanSink>(*rank_log_, false);
+  json_sink_ = std::make_unique<JsonLinesSink>(*rank_records_);
+  log.add_sink(*human_sink_, LogLevel::kInfo);
+  log.add_sink(*json_sink_, LogLevel::kDebug);
+}
+
 void Telemetry::console_line(const std::string& line) {
   if (options_.console.output == nullptr) {
     return;
@@ -110,7 +118,7 @@ void Telemetry::flush() {
   if (tensorboard_) {
     warn_once(tensorboard_->flush());
   }
-  for (const auto* file : {&train_, &eval_, &rank_log_}) {
+  for (const auto* file : {&train_, &eval_, &rank_log_, &rank_records_}) {
     warn_once((*file)->status());
   }
 }
@@ -123,7 +131,7 @@ void Telemetry::close() {
   if (tensorboard_) {
     warn_once(tensorboard_->close());
   }
-  for (const auto* file : {&train_, &eval_, &rank_log_}) {
+  for (const auto* file : {&train_, &eval_, &rank_log_, &rank_records_}) {
     warn_once((*file)->close());
   }
 }

@@ -50,7 +50,7 @@ struct TelemetryOptions {
 
 class Telemetry {
  public:
-  // Creates folders and opens the files for appending.
+  // Creates folders and opens the files for appending. `log` is told of files that cannot be written.
   static Result<std::unique_ptr<Telemetry>> open(FileSystem& files, Logger& log, std::int64_t wall_ns,
                                                  TelemetryOptions options);
 
@@ -58,6 +58,9 @@ class Telemetry {
   void record_evaluation(const EvaluationRecord& record);
   // A line for the log and the console, outside the stream of steps.
   void note(const std::string& line);
+  // Records of `log` also go to the rank's log and, as JSON lines, to the file beside it (".jsonl"). `log` must not be
+  // used after this is gone.
+  void attach_files(Logger& log);
   // Makes what was written so far visible to readers.
   void flush();
   void close();
@@ -72,6 +75,9 @@ class Telemetry {
   std::unique_ptr<FileOutput> train_;
   std::unique_ptr<FileOutput> eval_;
   std::unique_ptr<FileOutput> rank_log_;
+  std::unique_ptr<FileOutput> rank_records_;  // JSON lines
+  std::unique_ptr<HumanSink> human_sink_;
+  std::unique_ptr<JsonLinesSink> json_sink_;
   std::optional<TensorboardWriter> tensorboard_;
   bool is_bar_shown_ = false;
   bool has_warned_ = false;

@@ -13,6 +13,7 @@
 #include "optim/batch_ramp.h"
 #include "optim/learning_rate.h"
 #include "planner/flops.h"
+#include "train/resume_rules.h"
 
 namespace cairn::train {
 namespace {
@@ -78,10 +79,18 @@ std::vector<Moments> group_moments(const optim::Optimizer& optimizer, const Memo
 }  // namespace
 
 Trainer::Trainer(const RunConfig& config, const TrainerDoors& doors, RunInputs inputs)
-    : config_(config), resolved_(resolve_run(config)), doors_(doors), inputs_(std::move(inputs)) {}
+    : config_(config),
+      resolved_(resolve_run(config)),
+      doors_(doors),
+      inputs_(std::move(inputs)),
+      forward_(doors.log),
+      log_([&clock = doors.clock] { return clock.wall_ns(); }) {
+  log_.add_sink(forward_, LogLevel::kDebug);
+}
 
 Trainer::~Trainer() {
   if (telemetry_) {
+    telemetry_->flush();
     telemetry_->close();
   }
 }
@@ -138,8 +147,9 @@ Status Trainer::start(checkpoint::RunFolder run) {
   }
   peak_flops_ = measure_fma_peak_flops(*pool_);
   TRY(restore(decision));
-  TRY(folder_->write_run_file(run_config_to_toml(config_)));
   TRY(open_telemetry());
+  tell_changes();
+  TRY(folder_->write_run_file(run_config_to_toml(config_)));
   describe_start(decision);
   first_step_ = state_.step;
   elapsed_before_s_ = state_.elapsed_s;
@@ -150,8 +160,10 @@ Status Trainer::start(checkpoint::RunFolder run) {
 Status Trainer::restore(const checkpoint::StartDecision& decision) {
   if (decision.kind == checkpoint::StartKind::kResume) {
     TRY(resume(decision.path));
-    last_saved_step_ = state_.step;
-    retention_->mark_good(state_.step);
+    if (decision.path.starts_with(folder_->checkpoints_path() + "/")) {  // else it is another run's
+      last_saved_step_ = state_.step;
+      retention_->mark_good(state_.step);
+    }
   } else if (decision.kind == checkpoint::StartKind::kWeightsOnly) {
     TRY_ASSIGN(const checkpoint::HfFolder folder, checkpoint::HfFolder::open(doors_.files, decision.path));
     TRY(checkpoint::load_weights(folder, plan_->model.parameters(), plan_->model.buffers(), *memory_));
@@ -173,37 +185,54 @@ Status Trainer::restore(const checkpoint::StartDecision& decision) {
   return ok_status();
 }
 
-Status Trainer::resume(const std::string& path) {
-  TRY_ASSIGN(state_, checkpoint::read_train_state(doors_.files, path));
-  const std::string& fingerprint = feed_->source().fingerprint();
-  if (!state_.data_fingerprints.empty() && state_.data_fingerprints.front().fingerprint != fingerprint) {
-    return bad_data(fmt::format(
-        "{} is not the data that {} was trained on (fingerprint {}, expected {}); restore the shard, or "
-        "start a new "
-        "run from these weights with checkpoint.load and task.weights_only",
-        feed_->source().prefix(), path, fingerprint, state_.data_fingerprints.front().fingerprint));
-  }
-  if (!state_.tokenizer_fingerprint.empty() &&
-      state_.tokenizer_fingerprint != inputs_.tokenizer_fingerprint) {
-    return bad_data(
-        fmt::format("the tokenizer differs from the one of {}; name the same tokenizer.file", path));
-  }
+checkpoint::StagePosition Trainer::stage_position() const {
   const StageSection& stage = config_.data.stage.front();
-  if (state_.seed != static_cast<std::uint64_t>(config_.run.seed)) {
-    doors_.log.warning("run.seed differs from the checkpoint's", {{"path", path}});
-  }
+  const std::int64_t consumed = state_.consumed_samples - stage.start_samples;
+  checkpoint::StagePosition position;
+  position.start_samples = stage.start_samples;
+  position.consumed_samples = consumed;
+  position.seed = stage.seed;
+  position.sequence = config_.train.sequence;
+  position.num_samples = resolved_.consumed_samples;
+  position.num_epochs = feed_->source().order().num_epochs();
+  position.sources = {{stage.source.front().path, consumed}};
+  return position;
+}
+
+Status Trainer::resume(const std::string& path) {
+  TRY_ASSIGN(const checkpoint::TrainState saved, checkpoint::read_train_state(doors_.files, path));
+  TRY_ASSIGN(const std::string model_text, doors_.files.read_text(path + "/config.json"));
+  TRY_ASSIGN(const nn::ModelConfig saved_model, nn::model_config_from_json(model_text));
+  const data::TokenSource& source = feed_->source();
+  TRY(check_resume(
+      saved, saved_model,
+      {stage_position(), source.prefix(), source.fingerprint(), inputs_.tokenizer_fingerprint, inputs_.model},
+      path));
+  state_ = saved;
   TRY_ASSIGN(const data::SampleChain chain, data::SampleChain::from_hex(state_.sample_chain));
   feed_->restore_chain(chain);
-  if (state_.config_hash != hash_config(config_).to_hex()) {
-    doors_.log.warning(
-        "the run file differs from the one of the checkpoint; training goes on with the new one",
-        {{"checkpoint", path}, {"data_seed", stage.seed}});
-  }
   const std::vector<checkpoint::NamedTarget> weights =
       checkpoint::weight_targets(plan_->model.parameters(), *memory_);
   const auto moments =
       group_moments<checkpoint::MomentTargets, checkpoint::NamedTarget>(*plan_->optimizer, *memory_);
   return checkpoint::restore_tensors(doors_.files, path, weights, plan_->model.buffers(), moments);
+}
+
+// A changed run file is used from here on; what changed is told, so that nobody wonders later.
+void Trainer::tell_changes() {
+  const Result<std::string> text = doors_.files.read_text(folder_->run_file_path());
+  if (!text.ok()) {
+    return;  // the first start of this folder
+  }
+  const Result<RunConfig> before = parse_run_config(*text, folder_->run_file_path(), {});
+  if (!before.ok()) {
+    log_.warning("the stored run file cannot be compared", {{"reason", before.status().message()}});
+    return;
+  }
+  for (const FieldDifference& difference : diff_fields(flatten_config(*before), flatten_config(config_))) {
+    log_.warning("the run file has changed since the last start",
+                 {{"key", difference.path}, {"before", difference.left}, {"now", difference.right}});
+  }
 }
 
 Status Trainer::open_telemetry() {
@@ -217,12 +246,13 @@ Status Trainer::open_telemetry() {
   options.console = doors_.console;
   TRY_ASSIGN(telemetry_,
              Telemetry::open(doors_.files, doors_.log, doors_.clock.wall_ns(), std::move(options)));
+  telemetry_->attach_files(log_);
   return ok_status();
 }
 
 void Trainer::describe_start(const checkpoint::StartDecision& decision) {
   for (const checkpoint::Damage& damage : decision.damaged) {
-    telemetry_->note(fmt::format("damaged checkpoint passed over: {}: {}", damage.path, damage.reason));
+    log_.warning("damaged checkpoint passed over", {{"path", damage.path}, {"reason", damage.reason}});
   }
   if (!decision.note.empty()) {
     telemetry_->note(decision.note);
@@ -238,30 +268,39 @@ void Trainer::describe_start(const checkpoint::StartDecision& decision) {
 }
 
 Status Trainer::run() {
-  bool should_stop = false;
+  bool should_stop = is_stop_requested() && state_.step < resolved_.steps;
   while (state_.step < resolved_.steps && !should_stop) {
     StepRecord record;
     const Status status = train_step(record);
-    if (!status.ok()) {
-      telemetry_->flush();
+    if (!status.ok() && status.code() != StatusCode::kDiverged) {
       return status;
     }
     telemetry_->record_step(record, first_step_, doors_.clock.monotonic_s() - started_s_);
+    TRY(status);
     TRY(after_step(record.global_batch, &should_stop));
   }
   if (should_stop) {
-    telemetry_->note(fmt::format("stopped on request after step {}; checkpoint confirmed", state_.step));
-    telemetry_->flush();
-    return {StatusCode::kStoppedSaved,
-            fmt::format("stopped on request after step {} of {}; checkpoint saved in {}", state_.step,
-                        resolved_.steps, folder_->checkpoints_path())};
+    return stopped();
   }
-  if (last_saved_step_ != state_.step) {
-    TRY(save());
-  }
+  TRY(save());  // nothing to do unless another run's checkpoint was resumed at its end
   telemetry_->note(fmt::format("finished after step {}", state_.step));
-  telemetry_->flush();
   return ok_status();
+}
+
+bool Trainer::is_stop_requested() const {
+  return doors_.signals.is_stop_requested() || is_triggered(checkpoint::Trigger::kExit);
+}
+
+Status Trainer::stopped() {
+  clear_trigger(checkpoint::Trigger::kExit);
+  if (last_saved_step_ != state_.step) {  // asked for before the first step: there is nothing to keep
+    telemetry_->note("stopped on request before the first step; nothing to save");
+    return {StatusCode::kStoppedUnsaved, "stopped on request before the first step; nothing to save"};
+  }
+  telemetry_->note(fmt::format("stopped on request after step {}; checkpoint confirmed", state_.step));
+  return {StatusCode::kStoppedSaved,
+          fmt::format("stopped on request after step {} of {}; checkpoint saved in {}", state_.step,
+                      resolved_.steps, folder_->checkpoints_path())};
 }
 
 Status Trainer::train_step(StepRecord& record) {
@@ -288,23 +327,27 @@ Status Trainer::train_step(StepRecord& record) {
 
   record.loss = record.loss_tokens == 0 ? 0.0 : loss_sum / static_cast<double>(record.loss_tokens);
   record.gradient_norm = clip.norm;
+  record.learning_rate = learning_rate;
+  record.data_ms = (filled_s - start_s) * 1e3;
+  record.forward_ms = times.forward_s * 1e3;
+  record.backward_ms = times.backward_s * 1e3;
+  record.optimizer_ms = (end_s - reduced_s) * 1e3;
   if (!is_finite) {
+    ++skipped_steps_;
+    ++nonfinite_steps_;
+    finish_record(size, end_s - start_s, record);
+    record.step = state_.step + 1;  // the step that was refused
     return {StatusCode::kDiverged,
-            fmt::format(
-                "step {}: loss {} and gradient norm {}: the update is refused, the weights are those of step "
-                "{}. Lower schedule.learning_rate, or look at the samples from {} on",
-                state_.step + 1, record.loss, clip.norm, state_.step, state_.consumed_samples)};
+            fmt::format("step {}: loss or gradient norm is not finite: the update is refused, the weights "
+                        "are those of step "
+                        "{}. Lower schedule.learning_rate, or look at the samples from {} on",
+                        state_.step + 1, state_.step, state_.consumed_samples)};
   }
   ++state_.step;
   ++state_.optimizer_step;
   state_.consumed_samples += size.samples;
   state_.consumed_tokens += size.samples * config_.train.sequence;
   state_.skipped_samples += size.skipped;
-  record.learning_rate = learning_rate;
-  record.data_ms = (filled_s - start_s) * 1e3;
-  record.forward_ms = times.forward_s * 1e3;
-  record.backward_ms = times.backward_s * 1e3;
-  record.optimizer_ms = (end_s - reduced_s) * 1e3;
   finish_record(size, end_s - start_s, record);
   return ok_status();
 }
@@ -325,6 +368,7 @@ void Trainer::finish_record(const optim::BatchSize& batch, double step_s, StepRe
   const double flops = planner::training_flops(inputs_.model, config_.train.sequence) * samples / step_s;
   record.tflops = flops * 1e-12;
   record.mfu = flops / peak_flops_;
+  record.peak_tflops = peak_flops_ * 1e-12;
   record.tflops_megatron =
       planner::training_flops_megatron(inputs_.model, config_.train.sequence) * samples / step_s * 1e-12;
   record.global_batch = batch.samples;
@@ -334,50 +378,70 @@ void Trainer::finish_record(const optim::BatchSize& batch, double step_s, StepRe
 }
 
 Status Trainer::after_step(std::int64_t batch_samples, bool* should_stop) {
-  const bool is_save_triggered = folder_->is_triggered(checkpoint::Trigger::kSave);
-  const bool is_exit_triggered = folder_->is_triggered(checkpoint::Trigger::kExit);
   const bool is_last = state_.step >= resolved_.steps;
-  *should_stop = (doors_.signals.is_stop_requested() || is_exit_triggered) && !is_last;
+  const bool is_save_asked = is_triggered(checkpoint::Trigger::kSave);
+  *should_stop = is_stop_requested() && !is_last;
   // A change of the batch is saved before, as the reference does: a resume then starts on either side of it.
   const std::int64_t next_batch = optim::batch_size_at(resolved_.batch, state_.consumed_samples).samples;
   const bool is_due = (config_.checkpoint.every > 0 && state_.step % config_.checkpoint.every == 0) ||
                       (!is_last && next_batch != batch_samples);
-  if (config_.eval.every > 0 && (state_.step % config_.eval.every == 0 || is_last)) {
-    TRY(evaluate());
+  if (is_due || is_save_asked || *should_stop || is_last) {
+    TRY(save_or_tell(*should_stop || is_last));
   }
-  if (is_due || is_save_triggered || *should_stop || is_last) {
-    const Status saved = save();
-    if (!saved.ok() && (*should_stop || is_last)) {
-      return saved;
+  if (is_save_asked) {
+    clear_trigger(checkpoint::Trigger::kSave);
+  }
+  const bool is_evaluation_due = is_last || (config_.eval.every > 0 && state_.step % config_.eval.every == 0);
+  if (is_evaluation_due && !*should_stop) {
+    evaluate();
+    *should_stop = is_stop_requested() && !is_last;  // held-out data may have taken long
+    if (*should_stop) {
+      TRY(save());
     }
-    if (!saved.ok()) {  // a full disk may have room again at the next save: training goes on
-      doors_.log.error("checkpoint not saved; training goes on",
-                       {{"step", state_.step}, {"reason", saved.message()}});
-      return ok_status();
-    }
-  }
-  // A trigger is removed only when what it asked for has happened, so that a crash in between does not lose it.
-  if (is_save_triggered) {
-    TRY(folder_->clear_trigger(checkpoint::Trigger::kSave));
-  }
-  if (is_exit_triggered) {
-    TRY(folder_->clear_trigger(checkpoint::Trigger::kExit));
   }
   return ok_status();
 }
 
-Status Trainer::evaluate() {
+// A save that fails while training could go on is told: a full disk may have room again at the next one.
+Status Trainer::save_or_tell(bool is_end) {
+  const Status saved = save();
+  if (saved.ok() || is_end) {
+    return saved;
+  }
+  log_.error("checkpoint not saved; training goes on", {{"step", state_.step}, {"reason", saved.message()}});
+  return ok_status();
+}
+
+bool Trainer::is_triggered(checkpoint::Trigger trigger) const {
+  return !ignored_triggers_.contains(trigger) && folder_->is_triggered(trigger);
+}
+
+// Only when what the trigger asked for has happened, so that a crash in between does not lose it. A file that cannot be
+// removed (another person's) is obeyed once.
+void Trainer::clear_trigger(checkpoint::Trigger trigger) {
+  const Status cleared = folder_->clear_trigger(trigger);
+  if (!cleared.ok()) {
+    ignored_triggers_.insert(trigger);
+    log_.warning("a trigger cannot be removed and is ignored from now on", {{"reason", cleared.message()}});
+  }
+}
+
+// A held-out set that cannot be read does not end the training of a model.
+void Trainer::evaluate() {
   const data::BatchOptions options = batch_options(config_, inputs_.eod_id, false);
   for (const HeldOutSet& set : held_out_) {
     const std::int64_t num_samples =
         config_.eval.samples > 0 ? config_.eval.samples : set.source.num_samples();
-    TRY_ASSIGN(const parallel::EvaluationResult result,
-               evaluator_->evaluate(set.source, options, num_samples));
+    const Result<parallel::EvaluationResult> result = evaluator_->evaluate(set.source, options, num_samples);
+    if (!result.ok()) {
+      log_.error("evaluation failed; training goes on",
+                 {{"set", set.name}, {"step", state_.step}, {"reason", result.status().message()}});
+      continue;
+    }
     telemetry_->record_evaluation({static_cast<double>(doors_.clock.wall_ns()) * 1e-9, folder_->attempt(),
-                                   state_.step, set.name, result.loss, result.perplexity(), result.accuracy,
-                                   result.num_tokens});
+                                   state_.step, set.name, result->loss, result->perplexity(),
+                                   result->accuracy, result->num_tokens});
   }
-  return ok_status();
 }
 
 checkpoint::Snapshot Trainer::snapshot() const {
@@ -388,10 +452,7 @@ checkpoint::Snapshot Trainer::snapshot() const {
   snapshot.moments =
       group_moments<checkpoint::MomentTensors, checkpoint::NamedTensor>(*plan_->optimizer, *memory_);
   snapshot.state = state_;
-  const StageSection& stage = config_.data.stage.front();
-  snapshot.state.stages = {{stage.start_samples,
-                            state_.consumed_samples - stage.start_samples,
-                            {{stage.source.front().path, state_.consumed_samples - stage.start_samples}}}};
+  snapshot.state.stages = {stage_position()};
   snapshot.state.sample_chain = feed_->chain().to_hex();
   snapshot.state.elapsed_s = elapsed_before_s_ + doors_.clock.monotonic_s() - started_s_;
   return snapshot;
@@ -415,7 +476,7 @@ Status Trainer::save() {
                                doors_.clock.monotonic_s() - start_s));
   const Result<std::vector<std::int64_t>> deleted = retention_->apply();
   if (!deleted.ok()) {
-    doors_.log.warning("old checkpoints could not be removed", {{"reason", deleted.status().message()}});
+    log_.warning("old checkpoints could not be removed", {{"reason", deleted.status().message()}});
   }
   return ok_status();
 }

@@ -1,12 +1,13 @@
 // The training loop of one process: start or resume, steps, evaluation, checkpoints, stop. Everything that can fail
 // before the first step fails in open(); inside a step nothing is allocated.
 //
-// Order at a step boundary: signals and triggers are looked at once, then save if asked for or due, then stop. A
-// stop by signal or by the exit trigger saves first (exit code 10). Design: contracts of ARCHITECTURE.md.
+// At a step boundary: save if due or asked for, evaluate if due, stop if asked to. A stop by signal or by the exit
+// trigger saves first (exit code 10); before the first step there is nothing to save (11).
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -48,9 +49,9 @@ class Trainer {
   static Result<std::unique_ptr<Trainer>> open(const RunConfig& config, const TrainerDoors& doors);
   ~Trainer();
 
-  // Trains to the end of the run: ok. kStoppedSaved when asked to stop (a checkpoint is confirmed); kDiverged
-  // when loss or gradients are not finite (the step is refused, the weights stay those of the step before);
-  // otherwise what went wrong.
+  // Trains to the end of the run: ok. kStoppedSaved when asked to stop (a checkpoint is confirmed), kStoppedUnsaved
+  // when that came before the first step; kDiverged when loss or gradients are not finite (the step is refused and
+  // recorded, the weights stay those of the step before); otherwise what went wrong.
   Status run();
 
   std::int64_t step() const { return state_.step; }
@@ -69,14 +70,24 @@ class Trainer {
   void finish_record(const optim::BatchSize& batch, double step_s, StepRecord& record);
   // Evaluation, saves and stop requests after a step of `batch_samples` samples.
   Status after_step(std::int64_t batch_samples, bool* should_stop);
-  Status evaluate();
+  void evaluate();
   Status save();
+  Status save_or_tell(bool is_end);
+  bool is_stop_requested() const;
+  Status stopped();
+  bool is_triggered(checkpoint::Trigger trigger) const;
+  void clear_trigger(checkpoint::Trigger trigger);
+  checkpoint::StagePosition stage_position() const;
+  void tell_changes();
   checkpoint::Snapshot snapshot() const;
 
   const RunConfig config_;
   const ResolvedRun resolved_;
   TrainerDoors doors_;
   RunInputs inputs_;
+  // What this run logs goes to the process's log and, once there is a folder, to RUN/logs.
+  ForwardSink forward_;
+  Logger log_;
   // Members in order of life: folder and lock, plan, memory, workers, then what works on them.
   std::unique_ptr<checkpoint::RunFolder> folder_;
   std::unique_ptr<planner::TrainingPlan> plan_;
@@ -96,6 +107,7 @@ class Trainer {
   checkpoint::TrainState state_;
   std::int64_t first_step_ = 0;  // step at which this attempt began
   std::int64_t last_saved_step_ = -1;
+  std::set<checkpoint::Trigger> ignored_triggers_;
   std::int64_t skipped_steps_ = 0;
   std::int64_t nonfinite_steps_ = 0;
   double started_s_ = 0;         // monotonic

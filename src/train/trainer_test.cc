@@ -9,6 +9,7 @@ namespace {
 
 using test::Machine;
 using test::tiny_run;
+using When = test::TimedSignals::When;
 
 TEST(Trainer, RunsToTheEndAndConfirmsTheLastStep) {
   Machine machine(1);
@@ -22,19 +23,32 @@ TEST(Trainer, RunsToTheEndAndConfirmsTheLastStep) {
 TEST(Trainer, StopsAfterTheStepWithACheckpointWhenAsked) {
   for (const Signal signal : {Signal::kTerminate, Signal::kInterrupt, Signal::kUser2}) {
     Machine machine(1);
-    machine.signals.raise(signal);
+    machine.signals.raise(signal, When::kAfterFirstStep);
     const Status status = machine.train(tiny_run());
     EXPECT_EQ(status.code(), StatusCode::kStoppedSaved) << status.message();
-    EXPECT_EQ(machine.state.step, 1) << "the signal came before the first step boundary";
+    EXPECT_EQ(machine.state.step, 1);
     EXPECT_EQ(machine.newest().substr(0, 2), "1 ");
   }
+}
+
+TEST(Trainer, ARequestBeforeTheFirstStepSavesNothing) {
+  Machine machine(1);
+  machine.signals.raise(Signal::kTerminate, When::kBeforeStart);
+  EXPECT_EQ(machine.train(tiny_run()).code(), StatusCode::kStoppedUnsaved);
+  EXPECT_EQ(machine.newest(), "");
+  machine.signals.raise(Signal::kUser2, When::kAfterFirstStep);
+  EXPECT_EQ(machine.train(tiny_run()).code(), StatusCode::kStoppedSaved);
+  machine.signals.raise(Signal::kTerminate, When::kBeforeStart);
+  EXPECT_EQ(machine.train(tiny_run()).code(), StatusCode::kStoppedSaved)
+      << "the resumed step is confirmed already";
+  EXPECT_EQ(machine.newest().substr(0, 2), "1 ");
 }
 
 TEST(Trainer, ARunCutIntoOneStepPiecesEqualsTheWholeRun) {
   Machine whole(1);
   ASSERT_TRUE(whole.train(tiny_run()).ok());
   Machine pieces(1);
-  pieces.signals.raise(Signal::kUser2);  // every attempt stops after its first step
+  pieces.signals.raise(Signal::kUser2, When::kAfterFirstStep);  // every attempt stops after its first step
   for (int step = 1; step < 10; ++step) {
     ASSERT_EQ(pieces.train(tiny_run()).code(), StatusCode::kStoppedSaved);
     ASSERT_EQ(pieces.state.step, step);
@@ -106,9 +120,42 @@ TEST(Trainer, RefusesATrainerBesideALiveOne) {
   EXPECT_NE(second.status().message().find("node"), std::string::npos) << second.status().message();
 }
 
+TEST(Trainer, RefusesToGoOnInAnotherOrder) {
+  for (const char* change :
+       {"data.stage.0.seed=5", "train.sequence=8", "train.samples=66", "model.rope.theta=9000"}) {
+    Machine machine(1);
+    machine.signals.raise(Signal::kUser2, When::kAfterFirstStep);
+    ASSERT_EQ(machine.train(tiny_run()).code(), StatusCode::kStoppedSaved);
+    const std::string before = machine.newest();
+    EXPECT_EQ(machine.train(tiny_run({change})).code(), StatusCode::kBadConfig) << change;
+    EXPECT_EQ(machine.newest(), before);
+  }
+}
+
+TEST(Trainer, EvaluatesAtTheEndEvenWhenNothingElseAsksForIt) {
+  Machine machine(1);
+  ASSERT_TRUE(machine.train(tiny_run({"eval.set.0.name=held", "eval.set.0.path=/data/held_out"})).ok());
+  const std::string records = machine.files.read_text("/run/metrics/eval.jsonl").value();
+  EXPECT_EQ(std::ranges::count(records, '\n'), 1) << records;
+  EXPECT_NE(records.find("\"step\": 10"), std::string::npos) << records;
+}
+
+TEST(Trainer, AHeldOutSetThatVanishesDoesNotEndTheRun) {
+  Machine machine(1);
+  const RunConfig config =
+      tiny_run({"eval.set.0.name=held", "eval.set.0.path=/data/held_out", "eval.every=2"});
+  Result<std::unique_ptr<Trainer>> trainer = Trainer::open(config, machine.doors());
+  ASSERT_TRUE(trainer.ok()) << trainer.status().message();
+  machine.files.truncate("/data/held_out.bin", 10);
+  EXPECT_TRUE((*trainer)->run().ok());
+  EXPECT_EQ((*trainer)->step(), 10);
+  const std::string log = machine.files.read_text("/run/logs/1/rank-00000.log").value();
+  EXPECT_NE(log.find("evaluation failed"), std::string::npos) << "warnings are in the run's own log";
+}
+
 TEST(Trainer, RefusesOtherDataThanTheCheckpointWasMadeWith) {
   Machine machine(1);
-  machine.signals.raise(Signal::kUser2);
+  machine.signals.raise(Signal::kUser2, When::kAfterFirstStep);
   ASSERT_EQ(machine.train(tiny_run()).code(), StatusCode::kStoppedSaved);
   const Status status = machine.train(tiny_run({"data.stage.0.source.0.path=/data/held_out"}));
   EXPECT_EQ(status.code(), StatusCode::kBadData) << status.message();
@@ -121,6 +168,8 @@ TEST(Trainer, RefusesAStepWhoseGradientIsNotFinite) {
   const Status status = machine.train(tiny_run({"schedule.learning_rate=100", "train.samples=600"}));
   EXPECT_EQ(status.code(), StatusCode::kDiverged) << status.message();
   EXPECT_LT(machine.state.step, 50);
+  const std::string records = machine.files.read_text("/run/metrics/train.jsonl").value();
+  EXPECT_NE(records.find("\"nonfinite_steps\": 1"), std::string::npos) << "the refused step is recorded";
 }
 
 TEST(Trainer, ABatchRampCutIntoPiecesEqualsTheWholeRun) {
@@ -130,7 +179,7 @@ TEST(Trainer, ABatchRampCutIntoPiecesEqualsTheWholeRun) {
   Machine whole(1);
   ASSERT_TRUE(whole.train(tiny_run(ramp)).ok());
   Machine pieces(1);
-  pieces.signals.raise(Signal::kUser2);
+  pieces.signals.raise(Signal::kUser2, When::kAfterFirstStep);
   Status status;
   do {
     status = pieces.train(tiny_run(ramp));

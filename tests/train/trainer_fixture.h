@@ -1,6 +1,7 @@
 // A tiny training run on a simulated disk, for the tests of this folder.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -78,6 +79,36 @@ inline RunConfig tiny_run(const std::vector<std::string>& overrides = {}) {
   return config.ok() ? *config : RunConfig{};
 }
 
+// Signals that come while a step is done: seen from the first step of an attempt on (`after_first_step`), or before it.
+class TimedSignals : public Signals {
+ public:
+  explicit TimedSignals(FileSystem& files) : files_(files) {}
+  enum class When : std::uint8_t { kNever, kBeforeStart, kAfterFirstStep };
+
+  void raise(Signal signal, When when) {
+    signal_ = signal;
+    when_ = when;
+  }
+  void begin_attempt() { steps_before_ = num_recorded_steps(); }
+  int count(Signal signal) const override {
+    if (signal != signal_ || when_ == When::kNever) {
+      return 0;
+    }
+    return when_ == When::kBeforeStart || num_recorded_steps() > steps_before_ ? 1 : 0;
+  }
+
+ private:
+  std::int64_t num_recorded_steps() const {
+    const Result<std::string> text = files_.read_text("/run/metrics/train.jsonl");
+    return text.ok() ? std::ranges::count(*text, '\n') : 0;
+  }
+
+  FileSystem& files_;
+  Signal signal_ = Signal::kUser2;
+  When when_ = When::kNever;
+  std::int64_t steps_before_ = 0;
+};
+
 // A machine with a disk that may be crashed.
 struct Machine {
   explicit Machine(std::uint64_t seed) : files(seed) {
@@ -93,6 +124,7 @@ struct Machine {
   // Opens and runs a trainer as one process would. Its last state is left in `state`.
   Status train(const RunConfig& config) {
     clock.advance_ns(kNsPerSecond);  // every start at its own time
+    signals.begin_attempt();
     Result<std::unique_ptr<Trainer>> trainer = Trainer::open(config, doors());
     if (!trainer.ok()) {
       return trainer.status();
@@ -116,7 +148,7 @@ struct Machine {
 
   SimFileSystem files;
   SimClock clock{1'700'000'000 * kNsPerSecond};
-  SimSignals signals;
+  TimedSignals signals{files};
   Logger log{[this] { return clock.wall_ns(); }};
   checkpoint::TrainState state;
 };
