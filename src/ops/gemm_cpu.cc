@@ -11,11 +11,12 @@ namespace cairn::ops::cpu {
 
 namespace {
 
-// Blocks of the packed panels: one panel of a stays in the first-level cache while it meets a block of b,
-// which stays in the second. a is packed once for all columns, b once per kBlockRows rows.
-constexpr std::int64_t kBlockDepth = 384;
-constexpr std::int64_t kBlockRows = 1008 / kTileRows * kTileRows;
-constexpr std::int64_t kBlockColumns = 128 / kTileColumns * kTileColumns;
+// Blocks of the packed panels. A panel of a stays in the first-level cache while it meets a whole block of b,
+// which is read as one long stream and may lie in the third. That walks along rows of c, whose pages stay in the
+// TLB: wide blocks of b matter more than keeping them in the second-level cache.
+constexpr std::int64_t kBlockDepth = 512;
+constexpr std::int64_t kBlockRows = 336 / kTileRows * kTileRows;
+constexpr std::int64_t kBlockColumns = 1024 / kTileColumns * kTileColumns;
 
 constexpr std::int64_t kScratchFloatsA = kBlockRows * kBlockDepth + 64;
 constexpr std::int64_t kScratchFloatsB = kBlockColumns * kBlockDepth;
@@ -122,18 +123,17 @@ void gemm_on_one_thread(const Gemm& args, std::byte* scratch) {
   auto* packed_b = reinterpret_cast<float*>(scratch);
   float* packed_a = packed_b + kScratchFloatsB;
   const std::int64_t block_rows = even_block(args.m, kBlockRows, kTileRows);
-  const std::int64_t block_columns = kBlockColumns;
+  const std::int64_t block_columns = even_block(args.n, kBlockColumns, kTileColumns);
   const std::int64_t block_depth = even_block(args.k, kBlockDepth, simd::kLanes);
-  for (std::int64_t i = 0; i < args.m; i += block_rows) {
-    const IndexRange rows{i, std::min(i + block_rows, args.m)};
+  for (std::int64_t j = 0; j < args.n; j += block_columns) {
+    const IndexRange columns{j, std::min(j + block_columns, args.n)};
     for (std::int64_t k = 0; k < args.k; k += block_depth) {
       const IndexRange ks{k, std::min(k + block_depth, args.k)};
-      const std::int64_t depth = ks.end - ks.begin;
-      const bool starts_from_c = k > 0 || args.mode == WriteMode::kAdd;
-      pack_block<kTileRows>(args.a, args.lda, args.a_is_k_major, rows, ks, packed_a);
-      for (std::int64_t j = 0; j < args.n; j += block_columns) {
-        const IndexRange columns{j, std::min(j + block_columns, args.n)};
-        pack_block<kTileColumns>(args.b, args.ldb, args.b_is_k_major, columns, ks, packed_b);
+      pack_block<kTileColumns>(args.b, args.ldb, args.b_is_k_major, columns, ks, packed_b);
+      for (std::int64_t i = 0; i < args.m; i += block_rows) {
+        const IndexRange rows{i, std::min(i + block_rows, args.m)};
+        const std::int64_t depth = ks.end - ks.begin;
+        pack_block<kTileRows>(args.a, args.lda, args.a_is_k_major, rows, ks, packed_a);
         multiply_block({.rows = rows.end - rows.begin,
                         .columns = columns.end - columns.begin,
                         .depth = depth,
@@ -141,7 +141,7 @@ void gemm_on_one_thread(const Gemm& args, std::byte* scratch) {
                         .packed_b = packed_b,
                         .c = args.c + i * args.ldc + j,
                         .ldc = args.ldc,
-                        .starts_from_c = starts_from_c});
+                        .starts_from_c = k > 0 || args.mode == WriteMode::kAdd});
       }
     }
   }

@@ -79,8 +79,10 @@ struct Layer {
 TEST(Gemm, EqualsThreeLoopsBitForBit) {
   std::mt19937 random(test_seed());
   for (int round = 0; round < 24; ++round) {
-    const Layer layer(random, random_size(random, round % 4 == 0 ? 1008 : 14), random_size(random, 128),
-                      random_size(random, 384));
+    // Around the blocks of rows, columns and depth, one at a time to keep the loops short.
+    const Layer layer(random, random_size(random, round % 4 == 0 ? 512 : 14),
+                      random_size(random, round % 4 == 1 ? 1024 : 128),
+                      random_size(random, round % 4 == 2 ? 1024 : 512));
     SCOPED_TRACE("N x O x I = " + std::to_string(layer.N) + " x " + std::to_string(layer.O) + " x " +
                  std::to_string(layer.I));
     const WriteMode mode = round % 2 == 0 ? WriteMode::kOverwrite : WriteMode::kAdd;
@@ -126,9 +128,9 @@ TEST(Gemm, CutsDoNotChangeABit) {
   std::mt19937 random(test_seed());
   std::vector<std::byte> scratch(static_cast<std::size_t>(cpu::gemm_scratch_bytes()));
   for (int round = 0; round < 12; ++round) {
-    const std::int64_t m = random_size(random, 42);
-    const std::int64_t n = random_size(random, 128);
-    const std::int64_t k = random_size(random, 384);
+    const std::int64_t m = random_size(random, round % 3 == 0 ? 336 : 42);
+    const std::int64_t n = random_size(random, round % 3 == 1 ? 1024 : 128);
+    const std::int64_t k = random_size(random, 512);
     const bool a_is_k_major = round % 2 == 1;
     const bool b_is_k_major = round % 3 != 0;
     const Floats a = random_floats(random, m * k, 1.0);
