@@ -13,6 +13,7 @@ fail() {
 if [ -z "${CMAKE_CXX_COMPILER_LAUNCHER:-}" ] && command -v ccache > /dev/null; then
   export CMAKE_CXX_COMPILER_LAUNCHER=ccache
 fi
+export CCACHE_BASEDIR="$root" CCACHE_NOHASHDIR=1 # another checkout of the same sources hits, too
 
 # stage NAME COMMAND...: runs the command with its output in build/logs, shows the end of it on failure,
 # and remembers name, outcome and seconds for the summary.
