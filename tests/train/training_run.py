@@ -6,10 +6,11 @@ import struct
 import subprocess
 
 
-def write_shard(prefix, num_documents, vocab_size, seed):
-    """A Megatron .bin/.idx pair of int32 tokens: documents of 5 to 90 random ids, low ones more often, ended by id 2."""
+def write_shard(prefix, num_documents, vocab_size, seed, shortest=5, longest=89):
+    """A Megatron .bin/.idx pair of int32 tokens: documents of random ids, low ones more often, ended by id 2.
+    `shortest` and `longest` leave that last id out."""
     draw = random.Random(seed)
-    documents = [[4 + int((vocab_size - 4) * draw.random() ** 3) for _ in range(draw.randrange(5, 90))] + [2]
+    documents = [[4 + int((vocab_size - 4) * draw.random() ** 3) for _ in range(draw.randint(shortest, longest))] + [2]
                  for _ in range(num_documents)]
     lengths = [len(d) for d in documents]
     offsets = [0]
@@ -31,15 +32,7 @@ name = "{name}"
 folder = "{folder}"
 threads = {threads}
 [model]
-type = "apertus"
-vocab_size = 256
-hidden_size = 32
-intermediate_size = 64
-num_hidden_layers = 2
-num_attention_heads = 4
-num_key_value_heads = 2
-head_dim = 8
-max_position_embeddings = 64
+{model}
 [[data.stage]]
 [[data.stage.source]]
 path = "{shard}"
@@ -72,21 +65,44 @@ weights = "{weights}"
 every = {every}
 [checkpoint.keep]
 last = {keep}
+{more}
+"""
+
+SMALL_MODEL = """type = "apertus"
+vocab_size = 256
+hidden_size = 32
+intermediate_size = 64
+num_hidden_layers = 2
+num_attention_heads = 4
+num_key_value_heads = 2
+head_dim = 8
+max_position_embeddings = 64"""
+
+# A held-out set, as `more` of a run file.
+EVALUATION = """
+[eval]
+every = {every}
+[[eval.set]]
+name = "held-out"
+path = "{path}"
 """
 
 
 class Run:
-    """One run folder and how to start the program on it."""
+    """One run folder and how to start the program on it. The settings are the fields of RUN_FILE; `shard` is the prefix
+    of a token shard (made when left out), `folder` the run folder (a fresh name in `work` when left out)."""
 
     def __init__(self, cairn, work, name, **settings):
         self.cairn = cairn
-        self.folder = os.path.join(work, name)
+        self.folder = settings.get("folder", os.path.join(work, name))
         self.file = os.path.join(work, name + ".toml")
-        shard = os.path.join(work, "shard")
-        if not os.path.exists(shard + ".idx"):
-            write_shard(shard, 60, 256, seed=5)
+        shard = settings.get("shard")
+        if shard is None:
+            shard = os.path.join(work, "shard")
+            if not os.path.exists(shard + ".idx"):
+                write_shard(shard, 60, 256, seed=5)
         values = dict(name=name, folder=self.folder, shard=shard, threads=1, samples=300, optimizer="ademamix",
-                      weights="bfloat16", every=0, keep=3)
+                      weights="bfloat16", every=0, keep=3, model=SMALL_MODEL, more="")
         values.update(settings)
         with open(self.file, "w") as out:
             out.write(RUN_FILE.format(**values))
@@ -119,16 +135,17 @@ class Run:
         with open(os.path.join(self.checkpoint(step), "training", "state.json")) as text:
             return json.load(text)
 
-    def records(self):
-        """Every complete line of metrics/train.jsonl."""
+    def records(self, name="train.jsonl"):
+        """Every complete record of a file in metrics/; none when there is no file yet."""
+        path = os.path.join(self.folder, "metrics", name)
+        if not os.path.exists(path):
+            return []
         records = []
-        with open(os.path.join(self.folder, "metrics", "train.jsonl")) as lines:
+        with open(path) as lines:
             for line in lines:
                 if line.endswith("\n"):
-                    try:
-                        records.append(json.loads(line))
-                    except json.JSONDecodeError:
-                        pass  # a line cut by SIGKILL and continued by the next attempt
+                    # A line cut by SIGKILL may be continued by the first record of the next attempt.
+                    records.append(json.loads(line[line.rindex('{"time_unix_s"'):]))
         return records
 
 
