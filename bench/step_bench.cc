@@ -1,6 +1,8 @@
-// Whole training steps on a CPU: a Llama-type model with GPT-2 124M's width, layers, heads and vocabulary, an
-// un-gated 4d MLP and a tied head, random tokens, AdamW. Prints tokens/s, share of the measured FMA peak and where
-// the time goes.
+// Whole training steps on a CPU: a Llama-type model with GPT-2 124M's width, layers, heads and vocabulary (padded to
+// 50,304 as llm.c pads it), an un-gated 4d MLP and a tied head, random tokens, AdamW. Per token and layer the matrix
+// products are those of GPT-2: 4 d^2 of attention projections, 8 d^2 of MLP, full heads, and V d of the head, so the
+// operation counts are equal; RMSNorm, RoPE, query/key norms and xIELU stand where GPT-2 has LayerNorm, learned
+// positions, biases and GELU. Prints tokens/s, share of the measured FMA peak and where the time goes.
 //   step_bench --batch 4 --sequence 64 --threads 2 --steps 8
 #include <algorithm>
 #include <chrono>
