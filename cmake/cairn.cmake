@@ -3,6 +3,10 @@
 # cairn_module(ops SOURCES gemm.cc ... DEPENDS device tensor base)
 # cairn_test(ops gemm_test.cc ...)             one GoogleTest program, <module>_test
 # cairn_fuzzer(formats json_fuzz.cc)           one libFuzzer program per file, only with clang and CAIRN_FUZZ
+#
+# The targets unit_tests and fuzzers build all of the one kind and what they need, and nothing else.
+add_custom_target(unit_tests)
+add_custom_target(fuzzers)
 
 function(cairn_module name)
   cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS;LIBRARIES" ${ARGN})
@@ -30,6 +34,7 @@ function(cairn_test name)
     target_link_libraries(${name}_test PRIVATE cairn_${dependency})
   endforeach()
   add_test(NAME ${name}_test COMMAND ${name}_test)
+  add_dependencies(unit_tests ${name}_test)
 endfunction()
 
 function(cairn_fuzzer name)
@@ -41,5 +46,6 @@ function(cairn_fuzzer name)
     add_executable(${stem} ${source})
     target_link_libraries(${stem} PRIVATE cairn_${name})
     target_link_options(${stem} PRIVATE -fsanitize=fuzzer)
+    add_dependencies(fuzzers ${stem})
   endforeach()
 endfunction()
