@@ -38,7 +38,7 @@ PLACED_HEADERS = [
 # (pattern on code without comments and strings, places that may, what to use).
 BANNED_CALLS = [
     (r"\bthrow\b", (), "return a Status"),
-    (r"(?<![\w:.>])(std::)?(exit|_exit|quick_exit)\s*\(", ("src/doors/",), "return a Status; only the process door ends a process"),
+    (r"(?<![\w:.>])(std::)?(exit|_exit|quick_exit)\s*\(", ("src/doors/", "src/base/check.cc"), "return a Status; only the process door ends a process"),
     (r"(?<![\w:.>])(std::)?abort\s*\(", ("src/base/check.cc",), "CHECK, or return a Status"),
     (r"(?<![\w_])assert\s*\(", (), "CHECK or DCHECK"),
     (r"\bgetenv\s*\(", ("src/doors/", "src/base/environment.cc"), "the environment door"),

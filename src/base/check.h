@@ -1,4 +1,4 @@
-// CHECK: an invariant of our own code. Always on; a failure prints evidence and aborts the process.
+// CHECK: an invariant of our own code. Always on; a failure prints evidence and ends with exit code 70.
 // The world's failures and people's mistakes are never CHECKed: they are Status values.
 #pragma once
 
@@ -6,7 +6,7 @@
 
 namespace cairn {
 
-// Prints "file:line: CHECK failed: condition: message" to standard error and aborts.
+// Prints "file:line: CHECK failed: condition: message" to standard error. Debug and sanitizer builds abort.
 [[noreturn]] void check_failed(const char* file, int line, const char* condition, const char* message);
 [[noreturn]] inline void check_failed(const char* file, int line, const char* condition,
                                       const std::string& message) {
