@@ -4,7 +4,8 @@
 usage: export_peer.py CAIRN GOLDEN_MODEL TOKENIZER_JSON
 
 Exports the golden model, with the tokenizer beside it, as float32 in one file, and as bfloat16 in shards, and
-compares every tensor, name, dtype and token id with the source. Exit code 77: a package is missing (skipped).
+compares every tensor, name, dtype and token id with the source. Then goes the whole way with nothing but Cairn: trains a
+tokenizer, makes a shard, trains three steps, exports, and opens that. Exit code 77: a package is missing (skipped).
 """
 
 import json
@@ -24,8 +25,14 @@ except ImportError as missing:
     print(f"skipped: {missing}; scripts/setup installs the packages")
     sys.exit(77)
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "train"))
+from training_run import SMALL_MODEL, Run  # noqa: E402
+
 TEXTS = ["Hello world", "Gr\u00fcezi mitenand, 12345 Gipfeli!", "  spaces\n\nand lines\t",
          "\u6f22\u5b57\u304b\u306a\u4ea4\u3058\u308a\u6587", "a" * 100]
+MORE_TEXTS = TEXTS + ["e\u0301 \u00e9 \U0001f600\u200d\U0001f680", "", " ", "<s>Hello</s> world<pad>", "don't we'll I'M 1234567890 3.14e-5",
+                      "tabs\t\tand\r\nreturns\n \n", "    if x == 1:\n        return [y, z]", "\u05e9\u05dc\u05d5\u05dd \u0645\u0631\u062d\u0628\u0627"]
+PATTERNS = ["gpt2", "llama3", "qwen", "tekken", "o200k"]
 
 
 def export(cairn, source, target, *options):
@@ -91,6 +98,86 @@ def check_tokenizer(folder, source):
     assert ours.get_vocab_size() == theirs.get_vocab_size()
 
 
+def run_cairn(cairn, *arguments, text=None):
+    done = subprocess.run([cairn, *arguments], capture_output=True, text=True, input=text)
+    assert done.returncode == 0, f"{arguments} ends with {done.returncode}: {done.stderr}"
+    return done.stdout
+
+
+def write_text(path):
+    """Some documents in several scripts, with words often enough for merges."""
+    with open(path, "w", encoding="utf-8") as out:
+        for number in range(40):
+            out.write(" ".join(TEXTS[:2] + [f"number {number} of the documents, {number * 7919}."] + TEXTS[3:4]) + "\n\n")
+
+
+def encode_with_cairn(cairn, tokenizer, texts):
+    lines = "".join(json.dumps({"text": text}) + "\n" for text in texts)
+    answer = run_cairn(cairn, "--json", "tokenizer", "encode", "--tokenizer", tokenizer, text=lines)
+    return [json.loads(line)["ids"] for line in answer.splitlines()]
+
+
+def compare_ids(cairn, tokenizer):
+    """The ids of the program and those of the package, which must know every text again."""
+    package = Tokenizer.from_file(tokenizer)
+    ids = encode_with_cairn(cairn, tokenizer, MORE_TEXTS)
+    assert len(ids) == len(MORE_TEXTS)
+    for text, found in zip(MORE_TEXTS, ids):
+        wanted = package.encode(text).ids
+        assert found == wanted, f"{text!r}: {found}, the package says {wanted}"
+        plain = package.decode(package.encode(text, add_special_tokens=False).ids, skip_special_tokens=False)
+        assert plain == text, f"{text!r} comes back as {plain!r}"
+    assert max(len(found) for found in ids) > 8
+    return package.get_vocab_size()
+
+
+def check_own_way(cairn, folder):
+    """Text to tokenizer to shard to three steps to an export that the packages open."""
+    text = os.path.join(folder, "text.txt")
+    write_text(text)
+    for pattern in PATTERNS:
+        own = os.path.join(folder, "tokenizer-" + pattern)
+        run_cairn(cairn, "tokenizer", "train", "--text", text, "--documents", "paragraph", "--vocab-size", "340",
+                  "--pattern", pattern, "--out", own)
+        tokenizer = os.path.join(own, "tokenizer.json")
+        vocab_size = compare_ids(cairn, tokenizer)
+        assert 261 < vocab_size <= 340, vocab_size
+    shard = os.path.join(folder, "own")
+    run_cairn(cairn, "data", "tokenize", "--tokenizer", tokenizer, "--documents", "paragraph", "--out", shard, text)
+    run = Run(cairn, folder, "own-run", shard=shard, samples=20, model=SMALL_MODEL.replace("256", str(vocab_size)),
+              more=f'[tokenizer]\nfile = "{tokenizer}"')
+    code, err = run.finish("--set", "schedule.warmup_samples=4", "--set", "schedule.cooldown_samples=4",
+                           "--set", "train.ramp.samples=4")
+    assert code == 0, err
+    assert run.steps()[-1] == 3, run.steps()
+    exported = os.path.join(folder, "own-exported")
+    export(cairn, run.folder, exported)
+    assert compare_ids(cairn, os.path.join(exported, "tokenizer.json")) == vocab_size
+    tensors = load_file(os.path.join(exported, "model.safetensors"))
+    master = load_masters(run.checkpoint(3))
+    assert sorted(master) == sorted(name for name in tensors if ".act_fn." not in name or name in master)
+    for name, values in master.items():
+        assert tensors[name].tobytes() == values.tobytes(), name
+    with open(os.path.join(exported, "config.json"), encoding="utf-8") as file:
+        config = json.load(file)
+    assert config["vocab_size"] == vocab_size == tensors["model.embed_tokens.weight"].shape[0], config
+    with open(os.path.join(exported, "tokenizer_config.json"), encoding="utf-8") as file:
+        names = json.load(file)
+    package = Tokenizer.from_file(os.path.join(exported, "tokenizer.json"))
+    for key, id_key in (("bos_token", "bos_token_id"), ("eos_token", "eos_token_id")):
+        assert package.token_to_id(names[key]) == config[id_key], (key, names[key], config[id_key])
+
+
+def load_masters(checkpoint):
+    folder = os.path.join(checkpoint, "training")
+    master = {}
+    for name in sorted(os.listdir(folder)):
+        if name.startswith("master") and name.endswith(".safetensors"):
+            master.update(load_file(os.path.join(folder, name)))
+    assert master, os.listdir(folder)
+    return master
+
+
 def main():
     cairn, golden, tokenizer = sys.argv[1:4]
     wanted = load_file(os.path.join(golden, "model.safetensors"))
@@ -108,7 +195,9 @@ def main():
         export(cairn, source, sharded, "--dtype", "bfloat16", "--shard-bytes", "200000")
         check_bfloat16_shards(sharded, wanted)
         check_tokenizer(sharded, tokenizer)
-    print(f"{os.path.basename(golden)}: {len(wanted)} tensors and {len(TEXTS)} texts agree")
+        check_own_way(cairn, folder)
+    print(f"{os.path.basename(golden)}: {len(wanted)} tensors and {len(TEXTS)} texts agree; so do {len(PATTERNS)} tokenizers "
+          f"trained here on {len(MORE_TEXTS)} texts and the export of a run of three steps")
 
 
 if __name__ == "__main__":
