@@ -160,6 +160,7 @@ class TestModel {
   TensorView predicted(int slot) const { return view(slot, kPredicted); }
   TensorView positions(int slot) const { return view(slot, kPositions); }
   TensorView first_key(int slot) const { return view(slot, kFirstKey); }
+  TensorView loss_mask(int slot) const { return view(slot, kMask); }
   TensorView tokens(int slot) const { return view(slot, kTokens); }
   TensorView logits() const { return memory_->view(logits_); }
   TensorView last_logits() const { return memory_->view(last_logits_); }

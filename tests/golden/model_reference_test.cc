@@ -53,8 +53,42 @@ constexpr double kTolerance = 2e-5;
 
 class ModelReference : public ::testing::TestWithParam<nn::ModelType> {};
 
+enum class Positions : std::uint8_t { kRestart, kContinue };
+
+// Documents of random lengths, one of them a single token, other ones in each sequence. What a document's last token
+// predicts lies in the next document: masked, as end-of-document masking does.
+void pack_documents(test::TestModel& model, Positions positions, std::uint32_t seed) {
+  std::mt19937 random(seed);
+  const std::int64_t T = model.batch(0).tokens_BT.dim(1);
+  const auto position = model.positions(0).span<std::int32_t>();
+  const auto first_key = model.first_key(0).span<std::int32_t>();
+  const auto mask = model.loss_mask(0).span<float>();
+  const auto dloss = model.dloss(0).span<float>();
+  std::int32_t start = 0;
+  std::int32_t left = 0;
+  for (std::size_t i = 0; i < position.size(); ++i) {
+    const auto t = static_cast<std::int32_t>(i % static_cast<std::size_t>(T));
+    if (t == 0 || left == 0) {
+      start = t;
+      left = t == 0 ? 4 : start == 4 ? 1 : std::uniform_int_distribution<std::int32_t>(2, 9)(random);
+    }
+    --left;
+    position[i] = positions == Positions::kRestart ? t - start : t;
+    first_key[i] = start;
+    mask[i] = left == 0 ? 0.0F : 1.0F;
+    dloss[i] = mask[i] / static_cast<float>(position.size());
+  }
+}
+
+void compare(test::TestModel& model);
+
 void compare(const nn::ModelConfig& config, const test::ModelOptions& options, std::uint32_t seed) {
   test::TestModel model(config, options, seed);
+  compare(model);
+}
+
+void compare(test::TestModel& model) {
+  const nn::ModelConfig& config = model.model.config();
   model.model.logits(model.batch(0), model.logits());
   model.forward(0);
   model.backward(0);
@@ -100,6 +134,39 @@ TEST_P(ModelReference, TiedAndUntiedHeadsAgree) {
   config.num_key_value_heads = 1;
   config.head_dim = 10;
   compare(config, {.B = 1, .T = 19}, test::printed_seed());
+}
+
+TEST_P(ModelReference, PackedDocumentsAgreeInBothPositionModes) {
+  const std::uint32_t seed = test::printed_seed();
+  for (const Positions positions : {Positions::kRestart, Positions::kContinue}) {
+    SCOPED_TRACE(positions == Positions::kRestart ? "positions restart" : "positions continue");
+    test::TestModel model(test::small_config(GetParam()), {.B = 2, .T = 31}, seed);
+    pack_documents(model, positions, seed);
+    compare(model);
+  }
+}
+
+// The packed test above would pass with a model that ignores the boundaries, if they did not matter.
+TEST_P(ModelReference, PackingAndPositionsChangeTheLosses) {
+  const std::uint32_t seed = test::printed_seed();
+  test::TestModel model(test::small_config(GetParam()), {.B = 2, .T = 31}, seed);
+  std::vector<std::vector<float>> losses;
+  for (const Positions positions : {Positions::kRestart, Positions::kContinue}) {
+    pack_documents(model, positions, seed);
+    model.forward(0);
+    losses.push_back(test::copy_of(model.loss(0)));
+  }
+  for (std::int32_t& first_key : model.first_key(0).span<std::int32_t>()) {
+    first_key = 0;
+  }
+  model.forward(0);
+  const std::vector<float> unmasked = test::copy_of(model.loss(0));
+  EXPECT_FALSE(test::same_bits(losses[0], losses[1]));  // RoPE is relative: equal up to rounding only
+  double difference = 0;
+  for (std::size_t i = 0; i < unmasked.size(); ++i) {
+    difference += std::abs(static_cast<double>(unmasked[i] - losses[1][i]));
+  }
+  EXPECT_GT(difference, 1e-2);
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, ModelReference, ::testing::ValuesIn(test::kAllTypes),
