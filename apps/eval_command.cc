@@ -1,13 +1,14 @@
 // cairn eval MODEL --data PREFIX ...: loss, perplexity and next-token accuracy per data set.
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "base/faults.h"
 #include "checkpoint/hf_folder.h"
 #include "commands.h"
 #include "device/cpu_facts.h"
@@ -22,10 +23,10 @@ namespace {
 struct EvalOptions {
   std::string model;
   std::vector<std::string> data;
-  std::int64_t sequence = 0;  // 0: the model's longest, at most kSequenceDefaultMax
+  std::optional<std::int64_t> sequence;  // not given: the model's longest, at most kSequenceDefaultMax
   std::int64_t batch = 1;
-  std::int64_t samples = 0;  // 0: all
-  int threads = 0;           // 0: all cores
+  std::optional<std::int64_t> samples;  // of each set; not given: all
+  std::int64_t threads = 0;             // 0: all CPUs that this process may use
   bool document_mask = false;
   bool restart_positions = false;
   bool keep_eod_loss = false;
@@ -49,14 +50,35 @@ data::BatchOptions batch_options(const EvalOptions& options, const nn::ModelConf
   return batch;
 }
 
+Status check_options(const EvalOptions& options) {
+  Faults faults;
+  const auto check_range = [&](const char* name, std::int64_t value, std::int64_t min, std::int64_t max) {
+    if (value < min || value > max) {
+      faults.add(name, std::to_string(value), "is out of range", fmt::format("give {} to {}", min, max));
+    }
+  };
+  constexpr std::int64_t kCountMax = std::int64_t{1} << 40;
+  constexpr std::int64_t kBatchMax = 1 << 16;
+  constexpr std::int64_t kThreadsMax = 1024;
+  check_range("--sequence", options.sequence.value_or(1), 1, nn::kPositionsMax);
+  check_range("--samples", options.samples.value_or(1), 1, kCountMax);
+  check_range("--batch", options.batch, 1, kBatchMax);
+  check_range("--threads", options.threads, 0, kThreadsMax);
+  return faults.to_status(StatusCode::kUsage, "cairn eval:");
+}
+
 Result<std::vector<SetResult>> evaluate(const EvalOptions& options, CommandContext& context) {
-  TRY(check_cpu_supports_build());
+  TRY(check_options(options));
   TRY_ASSIGN(const checkpoint::HfFolder folder, checkpoint::HfFolder::open(context.files, options.model));
-  TRY_ASSIGN(const nn::ModelConfig config, nn::model_config_from_json(folder.config_text()));
+  const Result<nn::ModelConfig> read_config = nn::model_config_from_json(folder.config_text());
+  if (!read_config.ok()) {
+    return read_config.status().with_context(options.model + "/config.json");
+  }
+  const nn::ModelConfig& config = *read_config;
   const data::BatchOptions batch = batch_options(options, config);
   TRY(data::check_batch_options(batch));
   const std::int64_t sequence =
-      options.sequence > 0 ? options.sequence : std::min(config.max_position_embeddings, kSequenceDefaultMax);
+      options.sequence.value_or(std::min(config.max_position_embeddings, kSequenceDefaultMax));
   if (sequence > config.max_position_embeddings) {
     return usage_error(fmt::format("--sequence {} is longer than the model's {} positions", sequence,
                                    config.max_position_embeddings));
@@ -70,9 +92,7 @@ Result<std::vector<SetResult>> evaluate(const EvalOptions& options, CommandConte
     TRY_ASSIGN(data::TokenSource source, data::TokenSource::open(context.files, prefix, source_options));
     sources.push_back(std::move(source));
   }
-  const int threads = options.threads > 0
-                          ? options.threads
-                          : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  const int threads = options.threads > 0 ? static_cast<int>(options.threads) : num_usable_cpus();
   Plan plan;
   nn::Model model =
       nn::Model::declare_evaluation(config, {options.batch, sequence, threads, nn::SavePolicy::kAll}, plan);
@@ -85,7 +105,7 @@ Result<std::vector<SetResult>> evaluate(const EvalOptions& options, CommandConte
   parallel::Evaluator evaluator(ids, memory, model);
   std::vector<SetResult> results;
   for (const data::TokenSource& source : sources) {
-    const std::int64_t samples = options.samples > 0 ? options.samples : source.num_samples();
+    const std::int64_t samples = options.samples.value_or(source.num_samples());
     TRY_ASSIGN(const parallel::EvaluationResult result, evaluator.evaluate(source, batch, samples));
     results.push_back({source.prefix(), result});
   }
@@ -126,15 +146,11 @@ void add_eval_command(CLI::App& app, CommandContext& context) {
   command->add_option("--data", options->data, "Token shards (PREFIX of .bin and .idx)")
       ->required()
       ->type_name("PREFIX");
-  command
-      ->add_option("--sequence", options->sequence,
-                   "Tokens per sample (default: the model's positions, at most 4096)")
-      ->check(CLI::PositiveNumber);
-  command->add_option("--batch", options->batch, "Samples at once; does not change the result")
-      ->check(CLI::PositiveNumber);
-  command->add_option("--samples", options->samples, "Only the first N samples of each set")
-      ->check(CLI::PositiveNumber);
-  command->add_option("--threads", options->threads, "Default: all cores")->check(CLI::PositiveNumber);
+  command->add_option("--sequence", options->sequence,
+                      "Tokens per sample (default: the model's positions, at most 4096)");
+  command->add_option("--batch", options->batch, "Samples at once; does not change the result");
+  command->add_option("--samples", options->samples, "Only the first N samples of each set");
+  command->add_option("--threads", options->threads, "CPU threads (default: all)");
   command->add_flag("--document-mask", options->document_mask, "No attention across documents");
   command->add_flag("--restart-positions", options->restart_positions, "Positions from 0 in each document");
   command->add_flag("--keep-eod-loss", options->keep_eod_loss,

@@ -8,11 +8,11 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include "base/environment.h"
 #include "base/faults.h"
 #include "base/text.h"
 #include "checkpoint/hf_folder.h"
 #include "commands.h"
+#include "device/cpu_facts.h"
 #include "doors/clock.h"
 #include "formats/json.h"
 #include "serve/generate.h"
@@ -113,8 +113,7 @@ Status run(GenerateCommand& command, CommandContext& context) {
   shape.cache_rows = std::clamp<std::int64_t>(num_prompt + command.options.max_new_tokens, 1,
                                               inputs.config.max_position_embeddings);
   shape.prefill_rows = std::clamp<std::int64_t>(num_prompt, 1, std::min(kPrefillRows, shape.cache_rows));
-  shape.num_threads =
-      command.num_threads > 0 ? command.num_threads : context.environment.allowed_cpus.value_or(1);
+  shape.num_threads = command.num_threads > 0 ? command.num_threads : num_usable_cpus();
   TRY_ASSIGN(const std::unique_ptr<serve::InferenceSession> session,
              serve::InferenceSession::open(inputs.folder, inputs.config, shape));
 

@@ -11,6 +11,7 @@
 #include "base/faults.h"
 #include "base/log.h"
 #include "commands.h"
+#include "device/cpu_facts.h"
 #include "doors/clock.h"
 #include "doors/file_system.h"
 
@@ -103,7 +104,8 @@ int run_program(const std::vector<std::string>& words) {
     return usage_error(app, error, words, context);
   }
   CHECK(context.action != nullptr, "every command sets an action");
-  return report(context.action(), context);
+  const Status cpu = check_cpu_supports_build();
+  return report(cpu.ok() ? context.action() : cpu, context);
 }
 
 }  // namespace

@@ -6,9 +6,9 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include "base/environment.h"
 #include "base/faults.h"
 #include "commands.h"
+#include "device/cpu_facts.h"
 #include "formats/json.h"
 #include "serve/parity.h"
 
@@ -76,7 +76,7 @@ void add_parity_command(CLI::App& checkpoint, CommandContext& context) {
   command->callback([options, &context] {
     options->request.positions = options->positions == "continue" ? serve::PackedPositions::kContinue
                                                                   : serve::PackedPositions::kRestart;
-    options->request.num_threads = context.environment.allowed_cpus.value_or(1);
+    options->request.num_threads = num_usable_cpus();
     context.set_action([options, &context] { return run(*options, context); });
   });
 }

@@ -8,7 +8,6 @@
 
 #include "base/log.h"
 #include "commands.h"
-#include "device/cpu_facts.h"
 #include "doors/clock.h"
 #include "doors/signals.h"
 #include "train/run_config.h"
@@ -32,7 +31,6 @@ checkpoint::Holder this_process(Clock& clock) {
 }
 
 Status train(const TrainOptions& options, CommandContext& context) {
-  TRY(check_cpu_supports_build());
   TRY_ASSIGN(const train::RunConfig config,
              train::load_run_config(context.files, options.run_file, options.overrides));
   TRY_ASSIGN(const std::unique_ptr<Signals> signals, install_real_signals());

@@ -123,7 +123,7 @@ int main(int argc, char** argv) {
   const OpContext ctx{pool, {arena->data(), {arena->num_bytes()}, cairn::DType::kUint8}};
   const double peak = cairn::measure_fma_peak_flops(pool) * 1e-9;
   fmt::print("compiled for {}, {} of {} cores, FMA peak {:.1f} GFLOP/s\n", cairn::compiled_instruction_set(),
-             threads, cairn::num_online_cores(), peak);
+             threads, cairn::num_usable_cpus(), peak);
   fmt::print("{:<32} {:>9} {:>9} {:>8} {:>9} {:>9} {:>8}\n", "shape", "fwd ms", "GFLOP/s", "of peak",
              "bwd ms", "GFLOP/s", "of peak");
   for (const Case& c : kCases) {

@@ -252,7 +252,7 @@ int main(int argc, char** argv) {
   const OpContext ctx{pool, {arena->data(), {arena->num_bytes()}, cairn::DType::kUint8}};
   const double peak = cairn::measure_fma_peak_flops(pool) * 1e-9;
   fmt::print("compiled for {}, {} of {} cores, {} clock, FMA peak {:.1f} GFLOP/s; OpenBLAS core {}\n",
-             cairn::compiled_instruction_set(), options->threads, cairn::num_online_cores(),
+             cairn::compiled_instruction_set(), options->threads, cairn::num_usable_cpus(),
              options->clock == CLOCK_MONOTONIC ? "wall" : "cpu", peak, openblas_get_corename());
   const Ratios ratios = compare_all(ctx, *options, peak);
   if (!ratios.median.empty()) {

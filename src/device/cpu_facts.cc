@@ -52,7 +52,7 @@ void fma_window() {
 
 }  // namespace
 
-int num_online_cores() {
+int num_usable_cpus() {
 #if defined(__linux__)
   cpu_set_t set;
   CPU_ZERO(&set);

@@ -9,8 +9,9 @@
 
 namespace cairn {
 
-// Cores that this process may run on (its affinity mask where the system has one), at least 1.
-int num_online_cores();
+// CPUs that this process may run on (its affinity mask where the system has one), at least 1: the number of threads
+// that every command uses unless told otherwise.
+int num_usable_cpus();
 
 // float32 operations per second of fused multiply-adds (two each) on registers alone, on all threads of the
 // pool at once, with the vectors this program was compiled for: the peak that MFU on a CPU is a share of.

@@ -1,5 +1,9 @@
 #include "device/cpu_facts.h"
 
+#if defined(__linux__)
+#include <sched.h>
+#endif
+
 #include <gtest/gtest.h>
 
 #include "device/simd.h"
@@ -13,8 +17,23 @@ TEST(CpuFacts, ThisCpuSupportsThisBuild) {
 }
 
 TEST(CpuFacts, CountsAtLeastOneCore) {
-  EXPECT_GE(num_online_cores(), 1);
+  EXPECT_GE(num_usable_cpus(), 1);
 }
+
+#if defined(__linux__)
+// A launcher that gives a process some of the machine's CPUs does so by its affinity mask.
+TEST(CpuFacts, CountsTheAffinityMask) {
+  cpu_set_t all;
+  CPU_ZERO(&all);
+  ASSERT_EQ(sched_getaffinity(0, sizeof(all), &all), 0);
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(sched_getcpu(), &one);
+  ASSERT_EQ(sched_setaffinity(0, sizeof(one), &one), 0);
+  EXPECT_EQ(num_usable_cpus(), 1);
+  ASSERT_EQ(sched_setaffinity(0, sizeof(all), &all), 0);
+}
+#endif
 
 TEST(CpuFacts, PeakIsPositiveAndNotAboveAnyKnownCore) {
   ThreadPool pool(1);

@@ -45,7 +45,7 @@ bool spin_until(int num_spins, const Condition& is_ready) {
 ThreadPool::ThreadPool(int num_threads) : num_spins_(0), num_threads_(num_threads) {
   CHECK(num_threads >= 1, "a thread pool has at least one thread");
   // With more threads than cores a spinning thread would keep the one it waits for from running.
-  if (num_threads <= num_online_cores()) {
+  if (num_threads <= num_usable_cpus()) {
     num_spins_ = kSpins;
   }
   threads_.reserve(static_cast<std::size_t>(num_threads - 1));

@@ -18,11 +18,6 @@ constexpr std::array<TypeName, 5> kTypeNames = {{{ModelType::kApertus, "apertus"
                                                  {ModelType::kMistral, "mistral"},
                                                  {ModelType::kOlmo2, "olmo2"}}};
 
-// Bounds that keep every product of sizes inside 64 bits; far above any model.
-constexpr std::int64_t kWidthMax = std::int64_t{1} << 22;
-constexpr std::int64_t kLayersMax = 1 << 16;
-constexpr std::int64_t kPositionsMax = std::int64_t{1} << 30;
-
 void check_range(Faults& faults, const std::string& field, std::int64_t value, std::int64_t limit) {
   if (value < 1 || value > limit) {
     faults.add(field, std::to_string(value), "is not a usable size", fmt::format("give 1 to {}", limit));
@@ -30,13 +25,15 @@ void check_range(Faults& faults, const std::string& field, std::int64_t value, s
 }
 
 void check_positive(Faults& faults, const std::string& field, double value) {
-  if (!(value > 0.0) || value > 1e300) {
-    faults.add(field, fmt::format("{}", value), "must be a positive number", "give a value above 0");
+  if (!(value > 0.0) || value > kRopeThetaMax) {
+    faults.add(field, fmt::format("{}", value), "is not a usable number",
+               fmt::format("give a value above 0 and up to {}", kRopeThetaMax));
   }
 }
 
-void check_rope(Faults& faults, const std::string& prefix, const RopeConfig& rope) {
-  check_positive(faults, prefix + "rope_theta", rope.theta);
+void check_rope(Faults& faults, const std::string& model_prefix, const RopeConfig& rope) {
+  check_positive(faults, model_prefix.empty() ? "rope_theta" : model_prefix + "rope.theta", rope.theta);
+  const std::string prefix = model_prefix.empty() ? "" : model_prefix + "rope.";
   if (rope.type == RopeType::kDefault) {
     return;
   }
@@ -47,13 +44,19 @@ void check_rope(Faults& faults, const std::string& prefix, const RopeConfig& rop
   check_positive(faults, prefix + "low_freq_factor", rope.low_freq_factor);
   if (!(rope.high_freq_factor > rope.low_freq_factor)) {
     faults.add(prefix + "high_freq_factor", fmt::format("{}", rope.high_freq_factor),
-               "must be above low_freq_factor", "the usual values are 1 and 4");
+               fmt::format("is not above low_freq_factor = {}", rope.low_freq_factor),
+               "the usual values are 1 and 4");
   }
   check_range(faults, prefix + "original_max_position_embeddings", rope.original_max_position_embeddings,
               kPositionsMax);
 }
 
 }  // namespace
+
+std::span<const std::string_view> enum_names(RopeType /*type*/) {
+  static constexpr std::array<std::string_view, 3> kNames = {"default", "linear", "llama3"};
+  return kNames;
+}
 
 std::string_view model_type_name(ModelType type) {
   return kTypeNames[static_cast<std::size_t>(type)].name;
@@ -145,7 +148,7 @@ ModelConfig ModelConfig::defaults(ModelType type) {
 Faults check_model_config(const ModelConfig& config, std::string_view prefix_view) {
   const std::string prefix(prefix_view);
   Faults faults;
-  check_range(faults, prefix + "vocab_size", config.vocab_size, (std::int64_t{1} << 31) - 1);
+  check_range(faults, prefix + "vocab_size", config.vocab_size, kVocabMax);
   check_range(faults, prefix + "hidden_size", config.hidden_size, kWidthMax);
   check_range(faults, prefix + "intermediate_size", config.intermediate_size, kWidthMax);
   check_range(faults, prefix + "num_hidden_layers", config.num_hidden_layers, kLayersMax);
@@ -160,7 +163,7 @@ Faults check_model_config(const ModelConfig& config, std::string_view prefix_vie
   }
   if (faults.empty() && config.num_attention_heads % config.num_key_value_heads != 0) {
     faults.add(prefix + "num_key_value_heads", std::to_string(config.num_key_value_heads),
-               fmt::format("does not divide num_attention_heads ({})", config.num_attention_heads),
+               fmt::format("does not divide {}num_attention_heads = {}", prefix, config.num_attention_heads),
                "every key/value head serves the same number of query heads");
   }
   if (config.head_dim > 0 && config.head_dim % 2 != 0) {
@@ -169,7 +172,13 @@ Faults check_model_config(const ModelConfig& config, std::string_view prefix_vie
   }
   if (config.head_dim > 0 && config.num_attention_heads > kWidthMax / config.head_dim) {
     faults.add(prefix + "num_attention_heads", std::to_string(config.num_attention_heads),
-               "times head_dim is too wide", fmt::format("keep the product up to {}", kWidthMax));
+               fmt::format("times {}head_dim = {} is too wide", prefix, config.head_dim),
+               fmt::format("keep the product up to {}", kWidthMax));
+  }
+  if (faults.empty() && num_parameters(config) > kParametersMax) {
+    faults.add(prefix + "num_hidden_layers", std::to_string(config.num_hidden_layers),
+               fmt::format("makes {} parameters, more than {}", num_parameters(config), kParametersMax),
+               "choose smaller sizes");
   }
   check_rope(faults, prefix, config.rope);
   return faults;

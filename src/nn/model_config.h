@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,8 @@ enum class QkNorm : std::uint8_t { kNone, kPerHead, kFullWidth };
 enum class NormPlacement : std::uint8_t { kPre, kPost };
 
 enum class RopeType : std::uint8_t { kDefault, kLinear, kLlama3 };
+std::span<const std::string_view> enum_names(RopeType type);  // "default", "linear", "llama3"
+
 struct RopeConfig {
   RopeType type = RopeType::kDefault;
   double theta = 10000.0;
@@ -32,6 +35,15 @@ struct RopeConfig {
   double high_freq_factor = 4.0;
   std::int64_t original_max_position_embeddings = 8192;
 };
+
+// Bounds that keep every product of sizes inside 64 bits; far above any model.
+inline constexpr std::int64_t kVocabMax = (std::int64_t{1} << 31) - 1;
+inline constexpr std::int64_t kWidthMax = std::int64_t{1}
+                                          << 22;  // of the stream, the MLP, all heads together
+inline constexpr std::int64_t kLayersMax = std::int64_t{1} << 16;
+inline constexpr std::int64_t kPositionsMax = std::int64_t{1} << 30;
+inline constexpr std::int64_t kParametersMax = std::int64_t{1} << 50;
+inline constexpr double kRopeThetaMax = 1e300;
 
 struct ModelConfig {
   ModelType type = ModelType::kApertus;
@@ -62,11 +74,15 @@ struct ModelConfig {
 // Faults are listed all at once (kBadConfig). `text` is the whole file.
 Result<ModelConfig> model_config_from_json(std::string_view text);
 
+// The version of transformers whose spelling is written.
+inline constexpr std::string_view kTransformersVersion = "5.17.0";
+
 // The text that save_pretrained of transformers 5 writes, final newline included. `dtype` is "float32" or "bfloat16".
 std::string model_config_to_json(const ModelConfig& config, std::string_view dtype);
 
 // Faults of the sizes themselves (zero, not divisible, out of range), however the configuration was made; for
-// configurations built from a run file. `prefix` goes before each field name: "model.".
+// configurations built from a run file. `prefix` goes before each field name: "model."; with one, the fields of rope
+// are named as in the run file, "model.rope.theta".
 Faults check_model_config(const ModelConfig& config, std::string_view prefix);
 
 // Parameters, each counted once (tied weights once).

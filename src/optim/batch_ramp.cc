@@ -1,25 +1,60 @@
 #include "optim/batch_ramp.h"
 
+#include <algorithm>
+#include <limits>
 #include <string>
+
+#include <fmt/format.h>
 
 #include "base/check.h"
 
 namespace cairn::optim {
 namespace {
 
-std::int64_t nominal_batch(const BatchRampConfig& config, std::int64_t n) {
-  if (config.start_batch == 0 || n > config.ramp_samples || config.start_batch == config.global_batch) {
-    return config.global_batch;
-  }
-  const std::int64_t num_increments = (config.global_batch - config.start_batch) / config.increment;
-  // floor(n / (ramp / num_increments)) without rounding.
-  const std::int64_t taken =
-      config.ramp_samples == 0 ? num_increments : n * num_increments / config.ramp_samples;
-  return config.start_batch + taken * config.increment;
-}
-
 std::int64_t samples_at_once(const BatchRampConfig& config) {
   return config.microbatch * config.data_parallel;
+}
+
+std::int64_t num_increments(const BatchRampConfig& config) {
+  return config.start_batch == 0 || config.start_batch == config.global_batch
+             ? 0
+             : (config.global_batch - config.start_batch) / config.increment;
+}
+
+// Consumed samples from which `taken` of K increments have been added: ceil(taken * ramp / K), in parts that stay
+// inside 64 bits (taken and ramp % K are at most K, which is at most kBatchMax).
+std::int64_t increment_begin(const BatchRampConfig& config, std::int64_t taken, std::int64_t K) {
+  const std::int64_t part = taken * (config.ramp_samples % K);
+  return taken * (config.ramp_samples / K) + (part + K - 1) / K;
+}
+
+std::int64_t nominal_batch(const BatchRampConfig& config, std::int64_t n) {
+  const std::int64_t K = num_increments(config);
+  if (K == 0 || n >= config.ramp_samples) {
+    return config.global_batch;
+  }
+  std::int64_t low = 0;  // increments that have been added for certain
+  std::int64_t high = K;
+  while (low < high) {
+    const std::int64_t middle = low + (high - low + 1) / 2;
+    if (increment_begin(config, middle, K) <= n) {
+      low = middle;
+    } else {
+      high = middle - 1;
+    }
+  }
+  return config.start_batch + low * config.increment;
+}
+
+// Consumed samples at which steps become larger than those at `size`; the maximum when they never do.
+std::int64_t phase_end(const BatchRampConfig& config, const BatchSize& size) {
+  const std::int64_t K = num_increments(config);
+  const std::int64_t larger = size.samples + samples_at_once(config);
+  if (K == 0 || larger > config.global_batch) {
+    return std::numeric_limits<std::int64_t>::max();
+  }
+  const std::int64_t taken = (larger - config.start_batch + config.increment - 1) / config.increment;
+  return increment_begin(config, taken, K);
 }
 
 }  // namespace
@@ -35,62 +70,90 @@ BatchSize batch_size_at(const BatchRampConfig& config, std::int64_t consumed_sam
   return size;
 }
 
-std::int64_t num_steps(const BatchRampConfig& config, std::int64_t consumed_samples,
-                       std::int64_t total_samples) {
-  std::int64_t steps = 0;
-  std::int64_t n = consumed_samples;
-  while (n < total_samples) {
-    const std::int64_t samples = batch_size_at(config, n).samples;
-    if (config.start_batch == 0 || n > config.ramp_samples) {
-      return steps + (total_samples - n + samples - 1) / samples;
+StepCount count_steps(const BatchRampConfig& config, std::int64_t total_samples) {
+  CHECK(total_samples >= 0, "samples of a run are negative");
+  StepCount count;
+  while (true) {
+    const BatchSize size = batch_size_at(config, count.consumed_samples);
+    const std::int64_t fitting = (total_samples - count.consumed_samples) / size.samples;
+    const std::int64_t end = phase_end(config, size);
+    const bool is_last = end == std::numeric_limits<std::int64_t>::max();
+    const std::int64_t left = end - count.consumed_samples;
+    const std::int64_t in_phase =
+        is_last ? fitting : left / size.samples + (left % size.samples != 0 ? 1 : 0);
+    const std::int64_t taken = std::min(fitting, in_phase);
+    count.steps += taken;
+    count.consumed_samples += taken * size.samples;
+    count.ramp_steps += is_last ? 0 : taken;
+    count.max_batch = taken > 0 ? size.samples : count.max_batch;
+    if (is_last || taken < in_phase) {
+      return count;
     }
-    n += samples;
-    ++steps;
   }
-  return steps;
 }
 
 namespace {
 
+// The fault of a batch that is no whole number of microbatches; `field` names it.
 void check_multiple(const BatchRampConfig& config, std::int64_t batch, const std::string& field,
                     Faults& faults) {
   const std::int64_t unit = samples_at_once(config);
-  if (batch < unit) {
+  if (!config.decrease_batch_if_needed && batch % unit != 0) {
     faults.add(field, std::to_string(batch),
-               "smaller than one microbatch on every data-parallel rank (" + std::to_string(unit) + ")",
-               "give at least microbatch * data_parallel");
-  } else if (!config.decrease_batch_size_if_needed && batch % unit != 0) {
-    faults.add(field, std::to_string(batch),
-               "not a multiple of microbatch * data_parallel (" + std::to_string(unit) + ")",
-               "change one of them, or set decrease_batch_size_if_needed");
+               fmt::format("is not a multiple of microbatch * ranks = {}", unit),
+               "change one of them, or set ramp.decrease_batch_if_needed");
   }
 }
 
 void check_ramp(const BatchRampConfig& config, const std::string& prefix, Faults& faults) {
   const std::int64_t growth = config.global_batch - config.start_batch;
   if (config.start_batch < 0 || growth < 0) {
-    faults.add(prefix + "start_batch", std::to_string(config.start_batch), "not between 0 and global_batch",
+    faults.add(prefix + "ramp.start_batch", std::to_string(config.start_batch),
+               fmt::format("is above {}global_batch = {}, or negative", prefix, config.global_batch),
                "give the batch of the first step, or 0 for no ramp");
     return;
   }
-  if (config.ramp_samples < 0) {
-    faults.add(prefix + "ramp_samples", std::to_string(config.ramp_samples), "a count is not negative",
-               "give the samples over which the batch grows");
+  if (config.ramp_samples <= 0) {
+    faults.add(prefix + "ramp.samples", std::to_string(config.ramp_samples),
+               "is missing, and ramp.start_batch is given", "give the samples over which the batch grows");
+  }
+  const std::int64_t unit = samples_at_once(config);
+  if (config.start_batch < unit) {
+    faults.add(prefix + "ramp.start_batch", std::to_string(config.start_batch),
+               fmt::format("is less than one microbatch on every rank, {} samples", unit),
+               "give at least that");
+  } else {
+    check_multiple(config, config.start_batch, prefix + "ramp.start_batch", faults);
   }
   if (growth == 0) {
     return;
   }
   if (config.increment <= 0 || growth % config.increment != 0) {
-    faults.add(prefix + "increment", std::to_string(config.increment),
-               "does not divide global_batch - start_batch = " + std::to_string(growth),
+    faults.add(prefix + "ramp.increment", std::to_string(config.increment),
+               fmt::format("does not divide global_batch - start_batch = {}", growth),
                "give a divisor; the whole difference makes one switch");
-    return;
+  } else {
+    check_multiple(config, config.increment, prefix + "ramp.increment", faults);
   }
-  check_multiple(config, config.start_batch, prefix + "start_batch", faults);
-  if (!config.decrease_batch_size_if_needed && config.increment % samples_at_once(config) != 0) {
-    faults.add(prefix + "increment", std::to_string(config.increment),
-               "not a multiple of microbatch * data_parallel",
-               "change one of them, or set decrease_batch_size_if_needed");
+}
+
+void check_global_batch(const BatchRampConfig& config, const std::string& prefix, Faults& faults) {
+  const std::int64_t unit = samples_at_once(config);
+  const std::string batch = std::to_string(config.global_batch);
+  if (config.global_batch < 1 || config.global_batch > kBatchMax) {
+    faults.add(prefix + "global_batch", batch, "is not a usable size",
+               fmt::format("give 1 to {}", kBatchMax));
+  } else if (config.global_batch < unit ||
+             (!config.decrease_batch_if_needed && config.global_batch % unit != 0)) {
+    faults.add(prefix + "microbatch", std::to_string(config.microbatch),
+               fmt::format("does not divide {}global_batch = {}", prefix, batch) +
+                   (config.data_parallel > 1 ? fmt::format(" / {} ranks", config.data_parallel) : ""),
+               "a step is a whole number of microbatches");
+  } else if (config.global_batch / unit > kMicrobatchesMax) {
+    faults.add(prefix + "global_batch", batch,
+               fmt::format("is {} microbatches of {}microbatch = {} in one step, more than {}",
+                           config.global_batch / unit, prefix, config.microbatch, kMicrobatchesMax),
+               "lower the batch or raise the microbatch");
   }
 }
 
@@ -99,19 +162,22 @@ void check_ramp(const BatchRampConfig& config, const std::string& prefix, Faults
 Faults check_batch_ramp(const BatchRampConfig& config, std::string_view prefix) {
   Faults faults;
   const std::string p(prefix);
-  if (config.microbatch <= 0) {
-    faults.add(p + "microbatch", std::to_string(config.microbatch), "must be positive", "give 1 or more");
-  }
-  if (config.data_parallel <= 0) {
-    faults.add(p + "data_parallel", std::to_string(config.data_parallel), "must be positive",
-               "give 1 or more");
+  for (const auto& [field, value] :
+       {std::pair("microbatch", config.microbatch), {"data_parallel", config.data_parallel}}) {
+    if (value < 1 || value > kBatchMax) {
+      faults.add(p + field, std::to_string(value), "is not a usable size",
+                 fmt::format("give 1 to {}", kBatchMax));
+    }
   }
   if (!faults.empty()) {
     return faults;
   }
-  check_multiple(config, config.global_batch, p + "global_batch", faults);
+  check_global_batch(config, p, faults);
   if (config.start_batch != 0) {
     check_ramp(config, p, faults);
+  } else if (config.increment != 0 || config.ramp_samples != 0) {
+    faults.add(p + "ramp.start_batch", "", "is missing, but other keys of the ramp are given",
+               "give it or remove the ramp");
   }
   return faults;
 }

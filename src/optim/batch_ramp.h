@@ -19,7 +19,7 @@ struct BatchRampConfig {
   std::int64_t microbatch = 1;     // samples per microbatch of one data-parallel rank
   std::int64_t data_parallel = 1;  // ranks
   // Rounds a batch that is not a multiple of microbatch * data_parallel down to one; otherwise it is a fault.
-  bool decrease_batch_size_if_needed = false;
+  bool decrease_batch_if_needed = false;
 };
 
 struct BatchSize {
@@ -32,11 +32,24 @@ struct BatchSize {
 // REQUIRES: a configuration without faults, consumed_samples >= 0.
 BatchSize batch_size_at(const BatchRampConfig& config, std::int64_t consumed_samples);
 
-// Everything that is wrong with a configuration, fields named "<prefix>global_batch" and so on.
+// Bounds of what a configuration without faults may ask for.
+inline constexpr std::int64_t kBatchMax = 1'000'000'000;     // samples per step
+inline constexpr std::int64_t kMicrobatchesMax = 1'000'000;  // per step and data-parallel rank
+
+// Everything that is wrong with a configuration, fields named as in the run file: "<prefix>global_batch",
+// "<prefix>microbatch", "<prefix>ramp.start_batch", "<prefix>ramp.increment", "<prefix>ramp.samples".
 Faults check_batch_ramp(const BatchRampConfig& config, std::string_view prefix);
 
-// Steps until at least `total_samples` are consumed, starting from `consumed_samples`.
-std::int64_t num_steps(const BatchRampConfig& config, std::int64_t consumed_samples,
-                       std::int64_t total_samples);
+// The steps of a run of `total_samples`.
+struct StepCount {
+  std::int64_t steps = 0;             // whole steps that fit
+  std::int64_t consumed_samples = 0;  // after the last of them
+  std::int64_t ramp_steps = 0;        // of them, those before the batch is that of the end of the ramp
+  std::int64_t max_batch = 0;         // samples of the largest step
+};
+
+// By phases of equal batch: the time does not depend on the number of steps.
+// REQUIRES: a configuration without faults, total_samples >= 0.
+StepCount count_steps(const BatchRampConfig& config, std::int64_t total_samples);
 
 }  // namespace cairn::optim

@@ -4,6 +4,9 @@
 #include <cmath>
 #include <numbers>
 #include <string>
+#include <utility>
+
+#include <fmt/format.h>
 
 #include "base/check.h"
 
@@ -28,6 +31,10 @@ double decay(const LearningRateConfig& config, std::int64_t n) {
 }
 
 }  // namespace
+
+std::span<const std::string_view> enum_names(ScheduleType /*type*/) {
+  return kNames;
+}
 
 std::string_view schedule_type_name(ScheduleType type) {
   return kNames[static_cast<std::size_t>(type)];
@@ -61,39 +68,38 @@ double learning_rate(const LearningRateConfig& config, std::int64_t consumed_sam
 Faults check_learning_rate(const LearningRateConfig& config, std::string_view prefix) {
   Faults faults;
   const std::string p(prefix);
-  const auto need = [&](bool is_good, const char* field, const std::string& value, const char* reason,
-                        const char* fix) {
+  const auto need = [&](bool is_good, const char* field, auto value, std::string reason, const char* fix) {
     if (!is_good) {
-      faults.add(p + field, value, reason, fix);
+      faults.add(p + field, fmt::format("{}", value), std::move(reason), fix);
     }
   };
   const auto check_rate = [&](double rate, const char* field) {
-    need(std::isfinite(rate) && rate >= 0.0, field, std::to_string(rate),
-         "a learning rate is finite and not negative", "give a number such as 3e-4");
+    need(std::isfinite(rate) && rate >= 0.0, field, rate, "a learning rate is finite and not negative",
+         "give a number such as 3e-4");
   };
-  check_rate(config.maximum, "maximum");
-  check_rate(config.minimum, "minimum");
-  check_rate(config.initial, "initial");
-  need(config.minimum <= config.maximum, "minimum", std::to_string(config.minimum),
-       "the rate would rise at the end", "give at most the maximum");
-  need(config.initial <= config.maximum, "initial", std::to_string(config.initial),
-       "the rate would fall during the warm-up", "give at most the maximum");
-  need(config.warmup_samples >= 0, "warmup_samples", std::to_string(config.warmup_samples),
-       "a count is not negative", "give 0 for no warm-up");
-  if (config.type == ScheduleType::kConstant) {
+  const std::string peak = fmt::format("is above {}learning_rate = {}", prefix, config.maximum);
+  const bool has_end = config.type != ScheduleType::kConstant;
+  check_rate(config.maximum, "learning_rate");
+  check_rate(config.minimum, "min_learning_rate");
+  check_rate(config.initial, "init_learning_rate");
+  need(!has_end || config.minimum <= config.maximum, "min_learning_rate", config.minimum, peak,
+       "the rate falls from the peak to the minimum");
+  need(config.initial <= config.maximum, "init_learning_rate", config.initial, peak, "the warm-up grows");
+  need(config.warmup_samples >= 0, "warmup_samples", config.warmup_samples, "a count is not negative",
+       "give 0 for no warm-up");
+  if (!has_end) {
     return faults;
   }
-  need(config.total_samples > 0, "total_samples", std::to_string(config.total_samples),
-       "this schedule needs to know its end", "give the samples of the whole run");
-  need(config.warmup_samples < config.total_samples, "warmup_samples", std::to_string(config.warmup_samples),
-       "the warm-up fills the whole run", "give fewer samples than the run has");
-  if (config.type == ScheduleType::kWsd) {
-    need(config.cooldown_samples >= 0, "cooldown_samples", std::to_string(config.cooldown_samples),
-         "a count is not negative", "give 0 for no cooldown");
-    need(config.cooldown_samples <= config.total_samples - config.warmup_samples, "cooldown_samples",
-         std::to_string(config.cooldown_samples), "warm-up and cooldown overlap",
-         "give at most the samples after the warm-up");
-  }
+  need(config.total_samples > 0, "total_samples", config.total_samples, "this schedule needs to know its end",
+       "give the samples of the whole run");
+  const std::int64_t cooldown = config.type == ScheduleType::kWsd ? config.cooldown_samples : 0;
+  need(cooldown >= 0, "cooldown_samples", cooldown, "a count is not negative", "give 0 for no cooldown");
+  need(config.warmup_samples <= config.total_samples &&
+           cooldown <= config.total_samples - config.warmup_samples,
+       "warmup_samples", config.warmup_samples,
+       fmt::format("warm-up and cooldown ({} samples) are longer than the run of {} samples", cooldown,
+                   config.total_samples),
+       "shorten them or lengthen the run");
   return faults;
 }
 

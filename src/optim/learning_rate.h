@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "base/faults.h"
@@ -16,7 +17,8 @@ namespace cairn::optim {
 //   kWsd       max until total - cooldown, then min + (1 - sqrt(d)) (max - min), d from 0 to 1 over the cooldown
 //              (warm-up, stable, decay; Haegele et al. 2024, arXiv:2405.18392)
 enum class ScheduleType : std::uint8_t { kConstant, kLinear, kCosine, kWsd };
-std::string_view schedule_type_name(ScheduleType type);  // "constant", "linear", "cosine", "wsd"
+std::span<const std::string_view> enum_names(ScheduleType type);  // all names, in the order of the enum
+std::string_view schedule_type_name(ScheduleType type);           // "constant", "linear", "cosine", "wsd"
 std::optional<ScheduleType> schedule_type_from_name(std::string_view name);
 
 struct LearningRateConfig {
@@ -34,7 +36,8 @@ struct LearningRateConfig {
 // REQUIRES: a configuration without faults, consumed_samples >= 0.
 double learning_rate(const LearningRateConfig& config, std::int64_t consumed_samples);
 
-// Everything that is wrong with a configuration, fields named "<prefix>maximum" and so on.
+// Everything that is wrong with a configuration, fields named as in the run file: "<prefix>learning_rate",
+// "<prefix>min_learning_rate", "<prefix>init_learning_rate", "<prefix>warmup_samples", "<prefix>cooldown_samples".
 Faults check_learning_rate(const LearningRateConfig& config, std::string_view prefix);
 
 }  // namespace cairn::optim

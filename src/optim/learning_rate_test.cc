@@ -78,9 +78,9 @@ TEST(LearningRate, AllFaultsAtOnce) {
   config.cooldown_samples = 950;
   const Faults faults = check_learning_rate(config, "schedule.");
   ASSERT_EQ(faults.list().size(), 3U);
-  EXPECT_EQ(faults.list()[0].field, "schedule.initial");
-  EXPECT_EQ(faults.list()[1].field, "schedule.minimum");
-  EXPECT_EQ(faults.list()[2].field, "schedule.cooldown_samples");
+  EXPECT_EQ(faults.list()[0].field, "schedule.init_learning_rate");
+  EXPECT_EQ(faults.list()[1].field, "schedule.min_learning_rate");
+  EXPECT_EQ(faults.list()[2].field, "schedule.warmup_samples");
 }
 
 }  // namespace

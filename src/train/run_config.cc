@@ -2,34 +2,21 @@
 #include "train/run_config.h"
 
 #include <array>
+#include <limits>
 
 #include "config/config_reader.h"
 #include "config/config_text.h"
-
-namespace cairn::optim {
-
-// The names of the schedules for the run file, by the enum's own name function.
-static std::span<const std::string_view> enum_names(ScheduleType /*type*/) {
-  static constexpr std::array<std::string_view, 4> kNames = {"constant", "linear", "cosine", "wsd"};
-  return kNames;
-}
-
-}  // namespace cairn::optim
-
-namespace cairn::nn {
-
-static std::span<const std::string_view> enum_names(RopeType /*type*/) {
-  static constexpr std::array<std::string_view, 3> kNames = {"default", "linear", "llama3"};
-  return kNames;
-}
-
-}  // namespace cairn::nn
 
 namespace cairn::train {
 namespace {
 
 template <std::size_t N>
 using Names = std::array<std::string_view, N>;
+
+constexpr auto kPositionsMax = static_cast<double>(nn::kPositionsMax);
+constexpr auto kBatchMax = static_cast<double>(optim::kBatchMax);
+constexpr auto kSeedMax =
+    static_cast<double>(std::numeric_limits<std::uint32_t>::max());  // of numpy's generators
 
 }  // namespace
 
@@ -122,6 +109,7 @@ void RopeSection::visit_fields(RopeSection& self, FieldVisitor& visitor) {
        .doc = "Base of the rotary frequencies. Apertus: 500000 in pre-training, raised to 12000000 for a "
               "context of 65536.",
        .min = 0,
+       .max = nn::kRopeThetaMax,
        .is_min_exclusive = true},
       self.theta);
   visitor.field({.key = "factor",
@@ -146,53 +134,57 @@ void RopeSection::visit_fields(RopeSection& self, FieldVisitor& visitor) {
                  .doc = "llama3: the context length that the unscaled frequencies were meant for.",
                  .unit = "tokens",
                  .min = 1,
-                 .max = 1e9},
+                 .max = kPositionsMax},
                 self.original_max_position_embeddings);
 }
 
 // The sizes of a new model.
 static void visit_sizes(ModelSection& self, FieldVisitor& visitor) {
-  constexpr double kSizeMax = 1e9;
+  constexpr auto kWidthMax = static_cast<double>(nn::kWidthMax);
   visitor.field(
       {.key = "vocab_size",
        .doc = "Rows of the embedding and of the output head. 0: the number of entries of the tokenizer.",
        .unit = "tokens",
        .min = 0,
-       .max = kSizeMax},
+       .max = static_cast<double>(nn::kVocabMax)},
       self.vocab_size);
-  visitor.field({.key = "hidden_size", .doc = "Width of the residual stream.", .min = 0, .max = kSizeMax},
+  visitor.field({.key = "hidden_size", .doc = "Width of the residual stream.", .min = 0, .max = kWidthMax},
                 self.hidden_size);
   visitor.field(
       {.key = "intermediate_size",
        .doc = "Width of the feed-forward layer. Apertus has a single up projection without a gate, the "
               "other types have a gate beside it.",
        .min = 0,
-       .max = kSizeMax},
+       .max = kWidthMax},
       self.intermediate_size);
+  visitor.field({.key = "num_hidden_layers",
+                 .doc = "Decoder blocks.",
+                 .unit = "layers",
+                 .min = 0,
+                 .max = static_cast<double>(nn::kLayersMax)},
+                self.num_hidden_layers);
   visitor.field(
-      {.key = "num_hidden_layers", .doc = "Decoder blocks.", .unit = "layers", .min = 0, .max = 1e5},
-      self.num_hidden_layers);
-  visitor.field({.key = "num_attention_heads", .doc = "Query heads.", .unit = "heads", .min = 0, .max = 1e5},
-                self.num_attention_heads);
+      {.key = "num_attention_heads", .doc = "Query heads.", .unit = "heads", .min = 0, .max = kWidthMax},
+      self.num_attention_heads);
   visitor.field(
       {.key = "num_key_value_heads",
        .doc = "Key and value heads; each serves num_attention_heads / num_key_value_heads query heads. 0: "
               "as many as query heads.",
        .unit = "heads",
        .min = 0,
-       .max = 1e5},
+       .max = kWidthMax},
       self.num_key_value_heads);
   visitor.field({.key = "head_dim",
                  .doc = "Channels of one head; even, because rotary embedding turns pairs. 0: hidden_size / "
                         "num_attention_heads.",
                  .min = 0,
-                 .max = 65536},
+                 .max = kWidthMax},
                 self.head_dim);
   visitor.field({.key = "max_position_embeddings",
                  .doc = "Longest sequence that the exported model promises to handle. 0: train.sequence.",
                  .unit = "tokens",
                  .min = 0,
-                 .max = kSizeMax},
+                 .max = kPositionsMax},
                 self.max_position_embeddings);
 }
 
@@ -279,7 +271,10 @@ void StageSection::visit_fields(StageSection& self, FieldVisitor& visitor) {
                  .unit = "samples",
                  .min = 0},
                 self.start_samples);
-  visitor.field({.key = "seed", .doc = "Seed of the order of documents and samples in this stage.", .min = 0},
+  visitor.field({.key = "seed",
+                 .doc = "Seed of the order of documents and samples in this stage.",
+                 .min = 0,
+                 .max = kSeedMax},
                 self.seed);
   visitor.field(
       {.key = "order",
@@ -317,7 +312,7 @@ void RampSection::visit_fields(RampSection& self, FieldVisitor& visitor) {
                  .doc = "Samples per step at the beginning. 0: no ramp, every step has global_batch.",
                  .unit = "samples",
                  .min = 0,
-                 .max = 1e9},
+                 .max = kBatchMax},
                 self.start_batch);
   visitor.field(
       {.key = "increment",
@@ -325,13 +320,20 @@ void RampSection::visit_fields(RampSection& self, FieldVisitor& visitor) {
               "difference it is one switch at the end of the ramp, as in the Apertus run.",
        .unit = "samples",
        .min = 0,
-       .max = 1e9},
+       .max = kBatchMax},
       self.increment);
   visitor.field({.key = "samples",
                  .doc = "Consumed samples at which the batch reaches global_batch.",
                  .unit = "samples",
                  .min = 0},
                 self.samples);
+  visitor.field(
+      {.key = "decrease_batch_if_needed",
+       .doc =
+           "true: a batch of the ramp that is no multiple of microbatch is rounded down to one, and the rest "
+           "counts as skipped samples in the metrics, as Megatron-LM's decrease-batch-size-if-needed. false: "
+           "such a ramp is refused."},
+      self.decrease_batch_if_needed);
 }
 
 void TrainSection::visit_fields(TrainSection& self, FieldVisitor& visitor) {
@@ -341,7 +343,7 @@ void TrainSection::visit_fields(TrainSection& self, FieldVisitor& visitor) {
                  .doc = "Samples per optimizer step, over all ranks and microbatches.",
                  .unit = "samples",
                  .min = 1,
-                 .max = 1e9},
+                 .max = kBatchMax},
                 self.global_batch);
   visitor.field(
       {.key = "microbatch",

@@ -123,6 +123,7 @@ struct RampSection {
   std::int64_t start_batch = 0;
   std::int64_t increment = 0;
   std::int64_t samples = 0;
+  bool decrease_batch_if_needed = false;
   static void visit_fields(RampSection& self, FieldVisitor& visitor);
 };
 
@@ -265,14 +266,14 @@ std::string run_config_to_toml(const RunConfig& config);
 ResolvedRun resolve_run(const RunConfig& config);
 
 // The model of a run file that gives model.type. vocab_size is `tokenizer_vocab_size` when the file says 0
-// (kBadConfig when that is 0 too).   REQUIRES: model.type is given.
+// (kBadConfig when that is 0 too, and with all faults that nn::check_model_config finds).   REQUIRES: model.type is given.
 Result<nn::ModelConfig> model_config_from_run(const RunConfig& config, std::int64_t tokenizer_vocab_size);
 
 // What the planner must know of the run. num_threads >= 1: the size of the pool that will run it.
 planner::TrainingPlanInputs training_plan_inputs(const RunConfig& config, const nn::ModelConfig& model,
                                                  int num_threads);
 
-// Workers of the CPU back end: run.threads, or for 0 every core that this process may use.
+// Workers of the CPU back end: run.threads, or for 0 every core that this process may use (num_usable_cpus).
 int num_worker_threads(const RunConfig& config);
 
 optim::AdamWConfig adamw_config(const OptimizerSection& section);

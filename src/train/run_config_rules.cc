@@ -30,9 +30,7 @@ class Rules {
   // The first of `paths` names the fault; none of them may be doubtful already.
   void require(bool is_met, std::initializer_list<std::string_view> paths, std::string value,
                std::string reason, std::string fix) {
-    const bool is_known_wrong =
-        std::any_of(paths.begin(), paths.end(), [&](std::string_view p) { return report_.is_doubtful(p); });
-    if (!is_met && !is_known_wrong) {
+    if (!is_met && !is_doubtful(paths)) {
       report_.faults.add(std::string(*paths.begin()), std::move(value), std::move(reason), std::move(fix));
     }
   }
@@ -40,8 +38,24 @@ class Rules {
     require(size > 0, {path, "model.type"}, "", "is missing, and model.type makes a new model",
             "give the size, or model.from for an existing model");
   }
+  // Faults that an owner found, unless the key of one is doubtful already.
+  void adopt(const Faults& faults) {
+    for (const Fault& fault : faults.list()) {
+      require(false, {fault.field}, fault.value, fault.reason, fault.fix);
+    }
+  }
+  bool is_doubtful(std::initializer_list<std::string_view> paths) const {
+    return std::any_of(paths.begin(), paths.end(),
+                       [&](std::string_view p) { return report_.is_doubtful(p); });
+  }
   void require_no_sizes();
   void require_sizes();
+  void check_shape();
+
+  // Of the whole run; 0 when the file does not say.
+  std::int64_t run_samples() const {
+    return config_.train.samples > 0 ? config_.train.samples : config_.train.tokens / config_.train.sequence;
+  }
 
   const RunConfig& config_;
   ReadReport& report_;
@@ -86,30 +100,34 @@ void Rules::require_sizes() {
   require_size("model.num_hidden_layers", model.num_hidden_layers);
   require_size("model.num_attention_heads", model.num_attention_heads);
   const std::int64_t H = std::max<std::int64_t>(model.num_attention_heads, 1);
-  const std::int64_t G = model.num_key_value_heads == 0 ? H : model.num_key_value_heads;
-  require(H % G == 0, {"model.num_key_value_heads", "model.num_attention_heads"}, number(G),
-          fmt::format("does not divide model.num_attention_heads = {}", H),
-          "each key/value head serves the same number of query heads");
   if (model.head_dim == 0) {
     require(model.hidden_size % H == 0, {"model.hidden_size", "model.num_attention_heads", "model.head_dim"},
             number(model.hidden_size), fmt::format("is not a multiple of model.num_attention_heads = {}", H),
             "change one of them or give model.head_dim");
   }
-  const std::int64_t C = model.head_dim == 0 ? model.hidden_size / H : model.head_dim;
-  require(C % 2 == 0, {"model.head_dim", "model.hidden_size", "model.num_attention_heads"}, number(C),
-          "is odd, but rotary embedding turns pairs of channels",
-          "choose an even number of channels per head");
   const std::int64_t positions = model.max_position_embeddings;
   require(positions == 0 || config_.train.sequence <= positions,
           {"train.sequence", "model.max_position_embeddings"}, number(config_.train.sequence),
           fmt::format("is longer than model.max_position_embeddings = {}", positions),
           "shorten the sequence or raise model.max_position_embeddings");
-  const RopeSection& rope = model.rope;
-  require(rope.type != nn::RopeType::kLlama3 || rope.high_freq_factor > rope.low_freq_factor,
-          {"model.rope.high_freq_factor", "model.rope.low_freq_factor"},
-          scalar_to_toml(rope.high_freq_factor),
-          fmt::format("is not above model.rope.low_freq_factor = {}", scalar_to_toml(rope.low_freq_factor)),
-          "Apertus and Llama 3 use 1.0 and 4.0");
+  check_shape();
+}
+
+// The model's own rules. Sizes that are missing were told already: harmless ones stand in for them.
+void Rules::check_shape() {
+  nn::ModelConfig model = new_model_config(config_, 1);
+  if (config_.model.hidden_size == 0 || config_.model.num_attention_heads == 0) {
+    model.head_dim = config_.model.head_dim == 0 ? 2 : config_.model.head_dim;
+  }
+  if (config_.model.num_attention_heads == 0) {
+    model.num_attention_heads = std::max<std::int64_t>(model.num_key_value_heads, 1);
+    model.num_key_value_heads = model.num_attention_heads;
+  }
+  for (std::int64_t* size : {&model.hidden_size, &model.intermediate_size, &model.num_hidden_layers,
+                             &model.max_position_embeddings, &model.vocab_size}) {
+    *size = std::max<std::int64_t>(*size, 1);
+  }
+  adopt(nn::check_model_config(model, "model."));
 }
 
 void Rules::check_model() {
@@ -156,12 +174,6 @@ void Rules::check_data() {
 void Rules::check_train() {
   const TrainSection& train = config_.train;
   require(train.global_batch > 0, {"train.global_batch"}, "", "is missing", "give the samples per step");
-  if (train.global_batch > 0) {
-    require(train.global_batch % train.microbatch == 0, {"train.microbatch", "train.global_batch"},
-            number(train.microbatch),
-            fmt::format("does not divide train.global_batch = {}", train.global_batch),
-            "a step is a whole number of microbatches");
-  }
   const bool has_samples = train.samples > 0;
   const bool has_tokens = train.tokens > 0;
   require(has_samples || has_tokens, {"train.samples", "train.tokens"}, "",
@@ -172,7 +184,7 @@ void Rules::check_train() {
           {"train.samples", "train.sequence"}, number(train.samples), "that many tokens cannot be counted",
           "shorten the run");
   if (has_samples != has_tokens) {
-    const std::int64_t samples = has_samples ? train.samples : train.tokens / train.sequence;
+    const std::int64_t samples = run_samples();
     const std::int64_t batch = train.ramp.start_batch > 0 ? train.ramp.start_batch : train.global_batch;
     const std::string_view path = has_samples ? "train.samples" : "train.tokens";
     require(samples >= batch, {path, "train.global_batch", "train.sequence", "train.ramp"},
@@ -182,60 +194,38 @@ void Rules::check_train() {
 }
 
 void Rules::check_ramp() {
-  const RampSection& ramp = config_.train.ramp;
   const TrainSection& train = config_.train;
-  if (ramp.start_batch == 0) {
-    require(ramp.increment == 0 && ramp.samples == 0, {"train.ramp.start_batch", "train.ramp"}, "",
-            "is missing, but other keys of the ramp are given", "give it or remove [train.ramp]");
+  if (train.global_batch == 0 || is_doubtful({"train.global_batch", "train.microbatch"})) {
     return;
   }
-  require(ramp.samples > 0, {"train.ramp.samples"}, "", "is missing",
-          "give the length of the ramp in samples");
-  require(ramp.start_batch <= train.global_batch, {"train.ramp.start_batch", "train.global_batch"},
-          number(ramp.start_batch), fmt::format("is above train.global_batch = {}", train.global_batch),
-          "a ramp grows");
-  const std::int64_t growth = train.global_batch - ramp.start_batch;
-  require(ramp.increment > 0 && growth % std::max<std::int64_t>(ramp.increment, 1) == 0,
-          {"train.ramp.increment", "train.ramp.start_batch", "train.global_batch"}, number(ramp.increment),
-          fmt::format("does not divide global_batch - start_batch = {}", growth),
-          "the batch grows in equal increments");
-  require(ramp.start_batch % train.microbatch == 0, {"train.ramp.start_batch", "train.microbatch"},
-          number(ramp.start_batch),
-          fmt::format("is not a multiple of train.microbatch = {}", train.microbatch),
-          "every step is a whole number of microbatches");
-  require(ramp.increment % train.microbatch == 0, {"train.ramp.increment", "train.microbatch"},
-          number(ramp.increment), fmt::format("is not a multiple of train.microbatch = {}", train.microbatch),
-          "every step is a whole number of microbatches");
-  const std::int64_t samples = train.samples > 0 ? train.samples : train.tokens / train.sequence;
-  require(ramp.samples <= samples, {"train.ramp.samples", "train.samples", "train.tokens", "train.sequence"},
-          number(ramp.samples), fmt::format("is longer than the run of {} samples", samples),
+  optim::BatchRampConfig ramp = batch_ramp_config(config_);
+  const bool is_ramp_doubtful = is_doubtful({"train.ramp.start_batch", "train.ramp.increment",
+                                             "train.ramp.samples", "train.ramp.decrease_batch_if_needed"});
+  if (is_ramp_doubtful) {
+    ramp = {.global_batch = ramp.global_batch,
+            .microbatch = ramp.microbatch,
+            .decrease_batch_if_needed = ramp.decrease_batch_if_needed};
+  }
+  adopt(optim::check_batch_ramp(ramp, "train."));
+  const std::int64_t samples = run_samples();
+  require(is_ramp_doubtful || ramp.start_batch == 0 || ramp.ramp_samples <= samples,
+          {"train.ramp.samples", "train.samples", "train.tokens", "train.sequence"},
+          number(ramp.ramp_samples), fmt::format("is longer than the run of {} samples", samples),
           "shorten the ramp or lengthen the run");
 }
 
 void Rules::check_schedule() {
-  const ScheduleSection& schedule = config_.schedule;
-  const TrainSection& train = config_.train;
-  const std::int64_t samples = train.samples > 0 ? train.samples : train.tokens / train.sequence;
-  const bool has_cooldown = schedule.type == optim::ScheduleType::kWsd;
-  const std::int64_t cooldown = has_cooldown ? schedule.cooldown_samples : 0;
-  const bool fits = schedule.warmup_samples <= samples && cooldown <= samples - schedule.warmup_samples;
-  require(samples == 0 || fits,
-          {"schedule.warmup_samples", "schedule.cooldown_samples", "train.samples", "train.tokens",
-           "train.sequence"},
-          number(schedule.warmup_samples),
-          fmt::format("warm-up and cooldown ({} samples) are longer than the run of {} samples", cooldown,
-                      samples),
-          "shorten them or lengthen the run");
-  require(
-      schedule.type == optim::ScheduleType::kConstant || schedule.min_learning_rate <= schedule.learning_rate,
-      {"schedule.min_learning_rate", "schedule.learning_rate"}, scalar_to_toml(schedule.min_learning_rate),
-      fmt::format("is above schedule.learning_rate = {}", scalar_to_toml(schedule.learning_rate)),
-      "the rate falls from the peak to the minimum");
-  require(schedule.init_learning_rate <= schedule.learning_rate,
-          {"schedule.init_learning_rate", "schedule.learning_rate"},
-          scalar_to_toml(schedule.init_learning_rate),
-          fmt::format("is above schedule.learning_rate = {}", scalar_to_toml(schedule.learning_rate)),
-          "the warm-up grows");
+  // Without a length there is a fault already.
+  const std::int64_t samples = std::max<std::int64_t>(run_samples(), 1);
+  optim::LearningRateConfig schedule = learning_rate_config(config_, samples);
+  if (is_doubtful({"train.samples", "train.tokens", "train.sequence", "schedule.cooldown_samples"}) ||
+      run_samples() == 0) {
+    schedule.total_samples = std::numeric_limits<std::int64_t>::max();
+  }
+  if (is_doubtful({"schedule.learning_rate"})) {
+    schedule.maximum = std::max({schedule.maximum, schedule.minimum, schedule.initial});
+  }
+  adopt(optim::check_learning_rate(schedule, "schedule."));
 }
 
 void Rules::check_parallel() {
@@ -276,6 +266,53 @@ void Rules::check_start() {
 }
 
 }  // namespace
+
+nn::ModelConfig new_model_config(const RunConfig& config, std::int64_t tokenizer_vocab_size) {
+  const ModelSection& section = config.model;
+  const std::int64_t H = section.num_attention_heads;
+  nn::ModelConfig model;
+  model.type = nn::model_type_from_name(section.type).value_or(nn::ModelType::kApertus);
+  model.vocab_size = section.vocab_size == 0 ? tokenizer_vocab_size : section.vocab_size;
+  model.hidden_size = section.hidden_size;
+  model.intermediate_size = section.intermediate_size;
+  model.num_hidden_layers = section.num_hidden_layers;
+  model.num_attention_heads = H;
+  model.num_key_value_heads = section.num_key_value_heads == 0 ? H : section.num_key_value_heads;
+  model.head_dim = section.head_dim == 0 && H > 0 ? section.hidden_size / H : section.head_dim;
+  model.max_position_embeddings =
+      section.max_position_embeddings == 0 ? config.train.sequence : section.max_position_embeddings;
+  model.rms_norm_eps = section.rms_norm_eps;
+  model.initializer_range = section.initializer_range;
+  model.tie_word_embeddings = section.tie_word_embeddings;
+  model.rope = {.type = section.rope.type,
+                .theta = section.rope.theta,
+                .factor = section.rope.factor,
+                .low_freq_factor = section.rope.low_freq_factor,
+                .high_freq_factor = section.rope.high_freq_factor,
+                .original_max_position_embeddings = section.rope.original_max_position_embeddings};
+  return model;
+}
+
+optim::BatchRampConfig batch_ramp_config(const RunConfig& config) {
+  const TrainSection& train = config.train;
+  return {.global_batch = train.global_batch,
+          .start_batch = train.ramp.start_batch,
+          .increment = train.ramp.increment,
+          .ramp_samples = train.ramp.samples,
+          .microbatch = train.microbatch,
+          .decrease_batch_if_needed = train.ramp.decrease_batch_if_needed};
+}
+
+optim::LearningRateConfig learning_rate_config(const RunConfig& config, std::int64_t total_samples) {
+  const ScheduleSection& schedule = config.schedule;
+  return {.type = schedule.type,
+          .maximum = schedule.learning_rate,
+          .minimum = schedule.min_learning_rate,
+          .initial = schedule.init_learning_rate,
+          .warmup_samples = schedule.warmup_samples,
+          .cooldown_samples = schedule.cooldown_samples,
+          .total_samples = total_samples};
+}
 
 void check_run_rules(const RunConfig& config, ReadReport& report) {
   Rules rules(config, report);

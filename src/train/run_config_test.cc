@@ -118,10 +118,22 @@ TEST(RunConfig, NamesEveryBrokenRule) {
       {{"train.ramp.start_batch=16", "train.ramp.increment=4", "train.ramp.samples=10"}, "is above"},
       {{"train.ramp.start_batch=2", "train.ramp.increment=2", "train.ramp.samples=101"}, "is longer than"},
       {{"train.ramp.start_batch=1", "train.ramp.increment=7", "train.ramp.samples=10"},
-       "is not a multiple of"},
+       "train.ramp.start_batch = 1: is less than one microbatch"},
+      {{"train.ramp.start_batch=5", "train.ramp.increment=3", "train.ramp.samples=10"},
+       "train.ramp.start_batch = 5: is not a multiple of"},
+      {{"train.global_batch=1000000000", "train.samples=1000000000"},
+       "train.global_batch = 1000000000: is 500000000 microbatches of train.microbatch = 2"},
+      {{"data.stage.0.seed=4294967296"}, "data.stage.0.seed = 4294967296"},
+      {{"model.hidden_size=1000000000"}, "model.hidden_size = 1000000000"},
+      {{"model.num_hidden_layers=100000"}, "model.num_hidden_layers = 100000"},
+      {{"model.rope.theta=1e308"}, "model.rope.theta = 1e+308"},
+      {{"model.head_dim=65536", "model.num_attention_heads=100000"},
+       "model.num_attention_heads = 100000: times model.head_dim = 65536 is too wide"},
+      {{"model.num_hidden_layers=65536", "model.hidden_size=4194304", "model.intermediate_size=4194304"},
+       "parameters, more than"},
       {{"schedule.warmup_samples=60", "schedule.cooldown_samples=41"}, "are longer than the run of 100"},
-      {{"schedule.min_learning_rate=1.0"}, "schedule.min_learning_rate = 1.0: is above"},
-      {{"schedule.init_learning_rate=1.0"}, "schedule.init_learning_rate = 1.0: is above"},
+      {{"schedule.min_learning_rate=1.0"}, "schedule.min_learning_rate = 1: is above"},
+      {{"schedule.init_learning_rate=1.0"}, "schedule.init_learning_rate = 1: is above"},
       {{"parallel.data=2"}, "parallel.data = 2: is not implemented yet"},
       {{"parallel.zero=\"1\""}, "parallel.zero = \"1\""},
       {{"precision.fp8=true"}, "precision.fp8 = true: --set: is not implemented yet"},
@@ -228,6 +240,37 @@ TEST(ModelConfigFromRun, FillsWhatTheFileLeavesOpen) {
   EXPECT_EQ(model->max_position_embeddings, 32);
   EXPECT_EQ(model->rope.type, nn::RopeType::kLlama3);
   EXPECT_EQ(model_config_from_run(good({"model.vocab_size=0"}), 0).status().code(), StatusCode::kBadConfig);
+}
+
+// Whatever the limits of single keys let through, the model that the rest of the program gets is sound.
+TEST(ModelConfigFromRun, RefusesWhatTheModelRefuses) {
+  RunConfig config = good();
+  config.model.hidden_size = 1'000'000'000;
+  config.model.rope.theta = 1e308;
+  const Result<nn::ModelConfig> model = model_config_from_run(config, 0);
+  ASSERT_FALSE(model.ok());
+  EXPECT_EQ(model.status().code(), StatusCode::kBadConfig);
+  EXPECT_THAT(model.status().message(), HasSubstr("model.hidden_size = 1000000000"));
+  EXPECT_THAT(model.status().message(), HasSubstr("model.rope.theta = 1e+308"));
+}
+
+TEST(ResolvedRun, ABatchThatIsNoMultipleIsRoundedDownWhenAsked) {
+  const ResolvedRun run =
+      resolve_run(good({"train.ramp.start_batch=5", "train.ramp.increment=3", "train.ramp.samples=20",
+                        "train.ramp.decrease_batch_if_needed=true"}));
+  EXPECT_TRUE(run.batch.decrease_batch_if_needed);
+  EXPECT_EQ(optim::batch_size_at(run.batch, 0).samples, 4);
+  EXPECT_EQ(optim::batch_size_at(run.batch, 0).skipped, 1);
+  EXPECT_EQ(run.ramp_steps, 5);
+}
+
+// A run of a hundred million million samples is counted at once.
+TEST(ResolvedRun, LongRampsAreCounted) {
+  const ResolvedRun run =
+      resolve_run(good({"train.samples=100000000000000", "train.ramp.samples=100000000000000",
+                        "train.ramp.start_batch=2", "train.ramp.increment=2"}));
+  EXPECT_GT(run.steps, 10'000'000'000'000);
+  EXPECT_LE(run.consumed_samples, 100'000'000'000'000);
 }
 
 TEST(TrainingPlanInputs, CarryTheSizesOfTheRun) {

@@ -123,7 +123,7 @@ Json run_ramp(const Json& request) {
                                .ramp_samples = request.at("ramp_samples"),
                                .microbatch = request.at("microbatch"),
                                .data_parallel = request.at("data_parallel"),
-                               .decrease_batch_size_if_needed = true};
+                               .decrease_batch_if_needed = true};
   Json reply = Json::array();
   for (const std::int64_t n : request.at("samples")) {
     const BatchSize size = batch_size_at(config, n);
