@@ -94,6 +94,7 @@ class Run:
 
     def __init__(self, cairn, work, name, **settings):
         self.cairn = cairn
+        self.name = name
         self.folder = settings.get("folder", os.path.join(work, name))
         self.file = os.path.join(work, name + ".toml")
         shard = settings.get("shard")
@@ -151,4 +152,4 @@ class Run:
 
 def check(condition, message):
     if not condition:
-        raise SystemExit("FAILED: " + message)
+        raise SystemExit("FAILED: " + (message if len(message) < 4000 else message[:1000] + "\n...\n" + message[-3000:]))
