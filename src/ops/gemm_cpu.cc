@@ -12,8 +12,8 @@ namespace cairn::ops::cpu {
 namespace {
 
 // Blocks of the packed panels. A panel of a stays in the first-level cache while it meets a whole block of b,
-// which is read as one long stream and may lie in the third. That walks along rows of c, whose pages stay in the
-// TLB: wide blocks of b matter more than keeping them in the second-level cache.
+// which is read as one long stream and may lie in the third. That walks along rows of c, whose pages stay in
+// the TLB: wide blocks of b matter more than keeping them in the second-level cache.
 constexpr std::int64_t kBlockDepth = 512;
 constexpr std::int64_t kBlockRows = 336 / kTileRows * kTileRows;
 constexpr std::int64_t kBlockColumns = 1024 / kTileColumns * kTileColumns;
@@ -29,51 +29,72 @@ std::int64_t even_block(std::int64_t count, std::int64_t max, std::int64_t unit)
 
 // One row of c (decoding): nothing is used twice, so nothing is packed and b is streamed once.
 
-// b (n, k) row-major: squares of b are transposed in registers, lanes being outputs. Two groups of lanes at a
-// time, for two chains in flight.
+// b (n, k) row-major: squares of b are transposed in registers, lanes being outputs. Groups of lanes in turn,
+// for as many chains in flight.
+constexpr std::int64_t kRowGroups = 2;
+constexpr std::int64_t kRowWidth = kRowGroups * simd::kLanes;
+
+// out[i] continues its chain over a and rows[i]. Rows are long enough to be streams of their own; near their
+// ends the rows that follow, to_next floats further, are asked for. Inlined, it becomes code that spills the
+// square.
+[[gnu::noinline]] void multiply_row_by_rows(const float* a, const float* const* rows, std::int64_t depth,
+                                            std::int64_t to_next, float* out) {
+  constexpr std::int64_t kAhead = 64;  // floats
+  simd::Vec sum[kRowGroups];
+#pragma GCC unroll 4
+  for (std::int64_t g = 0; g < kRowGroups; ++g) {
+    sum[g] = simd::load(out + g * simd::kLanes);
+  }
+  std::int64_t k = 0;
+  for (; k + simd::kLanes <= depth; k += simd::kLanes) {
+    const std::int64_t ahead = k + kAhead < depth ? k + kAhead : k + kAhead - depth + to_next;
+#pragma GCC unroll 4
+    for (std::int64_t g = 0; g < kRowGroups; ++g) {
+      simd::Vec block[static_cast<std::size_t>(simd::kLanes)];
+      simd::load_transposed(rows + g * simd::kLanes, k, block);
+      const float* a_k = a + k;
+      // Elements of a that one group shared with the next would take the registers of the square.
+      asm volatile("" : "+r"(a_k));
+#pragma GCC unroll 16
+      for (int i = 0; i < simd::kLanes; ++i) {
+        __builtin_prefetch(rows[g * simd::kLanes + i] + ahead);
+      }
+#pragma GCC unroll 16
+      for (int i = 0; i < simd::kLanes; ++i) {
+        sum[g] = simd::fma(simd::broadcast(a_k[i]), block[i], sum[g]);
+      }
+    }
+  }
+#pragma GCC unroll 4
+  for (std::int64_t g = 0; g < kRowGroups; ++g) {
+    simd::store(out + g * simd::kLanes, sum[g]);
+  }
+  for (; k < depth; ++k) {
+    for (std::int64_t i = 0; i < kRowWidth; ++i) {
+      out[i] = __builtin_fmaf(a[k], rows[i][k], out[i]);
+    }
+  }
+}
+
 void multiply_row_by_transposed(const Gemm& args) {
-  constexpr std::int64_t kGroups = 2;
-  constexpr std::int64_t kWidth = kGroups * simd::kLanes;
-  constexpr std::int64_t kAhead = 64;  // floats; rows are long enough to be streams of their own
-  for (std::int64_t j = 0; j < args.n; j += kWidth) {
-    const std::int64_t columns = std::min(kWidth, args.n - j);
-    const float* rows[kWidth];
-    alignas(64) float out[kWidth] = {};
-    for (std::int64_t i = 0; i < kWidth; ++i) {
+  for (std::int64_t j = 0; j < args.n; j += kRowWidth) {
+    const std::int64_t columns = std::min(kRowWidth, args.n - j);
+    const float* rows[kRowWidth];
+    alignas(64) float out[kRowWidth] = {};
+    for (std::int64_t i = 0; i < kRowWidth; ++i) {
       rows[i] = args.b + (j + std::min(i, columns - 1)) * args.ldb;
     }
     if (args.mode == WriteMode::kAdd) {
       std::copy_n(args.c + j, columns, out);
     }
-    simd::Vec sum[kGroups];
-    for (std::int64_t g = 0; g < kGroups; ++g) {
-      sum[g] = simd::load(out + g * simd::kLanes);
-    }
-    std::int64_t k = 0;
-    for (; k + simd::kLanes <= args.k; k += simd::kLanes) {
-      for (std::int64_t g = 0; g < kGroups; ++g) {
-        simd::Vec block[static_cast<std::size_t>(simd::kLanes)];
-        simd::load_transposed(rows + g * simd::kLanes, k, block);
-#pragma GCC unroll 16
-        for (int i = 0; i < simd::kLanes; ++i) {
-          __builtin_prefetch(rows[g * simd::kLanes + i] + std::min(k + kAhead, args.k - 1));
-          sum[g] = simd::fma(simd::broadcast(args.a[k + i]), block[i], sum[g]);
-        }
-      }
-    }
-    for (std::int64_t g = 0; g < kGroups; ++g) {
-      simd::store(out + g * simd::kLanes, sum[g]);
-    }
-    for (; k < args.k; ++k) {
-      for (std::int64_t i = 0; i < kWidth; ++i) {
-        out[i] = __builtin_fmaf(args.a[k], rows[i][k], out[i]);
-      }
-    }
+    const std::int64_t to_next = j + 2 * kRowWidth <= args.n ? kRowWidth * args.ldb : 0;
+    multiply_row_by_rows(args.a, rows, args.k, to_next, out);
     std::copy_n(out, columns, args.c + j);
   }
 }
 
-// b (k, n) row-major: four rows of b are added per pass over a piece of c that stays in the first-level cache.
+// b (k, n) row-major: four rows of b are added per pass over a piece of c that stays in the first-level
+// cache.
 void multiply_row_by_straight(const Gemm& args) {
   constexpr std::int64_t kColumns = 2048;
   for (std::int64_t begin = 0; begin < args.n; begin += kColumns) {
