@@ -19,8 +19,7 @@ class CompareTest : public ::testing::Test {
  protected:
   // Saves `trainer` into a run of its own.
   std::string save(const std::string& run_path, const TrainerState& trainer) {
-    testing::make_tokenizer(files_);
-    auto run = RunFolder::open(files_, run_path, testing::holder());
+    auto run = testing::begin_run(files_, run_path, testing::holder());
     CHECK(run.ok(), run.status().message());
     const Status status = save_checkpoint(files_, *run, trainer.snapshot(*run), {});
     CHECK(status.ok(), status.message());

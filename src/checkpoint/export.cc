@@ -62,7 +62,7 @@ Result<std::string> resolve_model_folder(FileSystem& files, const std::string& p
     return bad_data(fmt::format("{}: no checkpoint is readable; the newest: {}", checkpoints,
                                 search.damaged.front().reason));
   }
-  if (files.exists(join_path(path, kManifestName)) || step_from_name(file_name(path))) {
+  if (is_checkpoint_folder(files, path)) {
     TRY(verify_checkpoint(files, path, "").status());
   }
   return path;
@@ -104,7 +104,7 @@ Result<ExportReport> export_model(FileSystem& files, const std::string& source, 
   model_files.generation_config_json = folder.generation_config_text().empty()
                                            ? default_generation_config_json(*config)
                                            : folder.generation_config_text();
-  model_files.tokenizer_files = tokenizer_files_in(files, report.source);
+  TRY_ASSIGN(model_files.tokenizer_files, read_tokenizer_files(files, report.source));
   model_files.buffers = parts.buffers;
   TRY(write_hf_folder(files, target, model_files, weights, options));
   return report;

@@ -101,11 +101,7 @@ Status append_text(WritableFile& file, std::string_view text) {
   return file.append(std::as_bytes(std::span(text)));
 }
 
-namespace {
-
-// Calls body(bytes) -> Status on a file from its beginning to its end.
-template <class Body>
-Status for_each_chunk(FileSystem& files, const std::string& path, Body&& body) {
+Result<WrittenFile> hash_file(FileSystem& files, const std::string& path, Hasher hasher) {
   auto opened = files.open(path);
   if (!opened.ok()) {
     return naming(opened.status(), path);
@@ -116,27 +112,9 @@ Status for_each_chunk(FileSystem& files, const std::string& path, Body&& body) {
     const auto chunk =
         std::span(buffer).first(static_cast<std::size_t>(std::min(kIoChunkBytes, file.size() - offset)));
     TRY(naming(file.read(offset, chunk), path));
-    TRY(body(std::span<const std::byte>(chunk)));
+    hasher.update(chunk);
   }
-  return ok_status();
-}
-
-}  // namespace
-
-Status append_copy(WritableFile& file, FileSystem& files, const std::string& source_path) {
-  return for_each_chunk(files, source_path,
-                        [&](std::span<const std::byte> bytes) { return file.append(bytes); });
-}
-
-Result<WrittenFile> hash_file(FileSystem& files, const std::string& path, Hasher hasher) {
-  WrittenFile written;
-  TRY(for_each_chunk(files, path, [&](std::span<const std::byte> bytes) {
-    hasher.update(bytes);
-    written.num_bytes += static_cast<std::int64_t>(bytes.size());
-    return ok_status();
-  }));
-  written.hash = hasher.digest();
-  return written;
+  return WrittenFile{file.size(), hasher.digest()};
 }
 
 }  // namespace cairn::checkpoint

@@ -82,9 +82,8 @@ Result<WrittenFile> write_durable_file(FileSystem& files, const std::string& pat
   return WrittenFile{file.num_bytes(), file.digest()};
 }
 
-// Bodies for write_durable_file.
+// A body for write_durable_file.
 Status append_text(WritableFile& file, std::string_view text);
-Status append_copy(WritableFile& file, FileSystem& files, const std::string& source_path);
 
 // Size and hash of an existing file, read in fixed buffers.
 Result<WrittenFile> hash_file(FileSystem& files, const std::string& path, Hasher hasher);

@@ -20,10 +20,14 @@ constexpr std::string_view kConfigName = "config.json";
 constexpr std::string_view kGenerationName = "generation_config.json";
 constexpr std::string_view kSingleName = "model.safetensors";
 constexpr std::string_view kIndexName = "model.safetensors.index.json";
+constexpr std::string_view kTokenizerName = "tokenizer.json";
 constexpr std::array<std::string_view, 9> kTokenizerNames = {
     "added_tokens.json", "chat_template.jinja",     "merges.txt",
     "tekken.json",       "special_tokens_map.json", "tokenizer.json",
     "tokenizer.model",   "tokenizer_config.json",   "vocab.json"};
+// Those of them that say which piece has which id, each on its own.
+constexpr std::array<std::string_view, 5> kVocabularyNames = {"added_tokens.json", "merges.txt",
+                                                              "tekken.json", "tokenizer.model", "vocab.json"};
 
 // Which shard holds which tensor, by the index, against what the shards hold.
 void check_index(const SafetensorsIndex& index, const TensorSet& tensors, Faults& faults) {
@@ -129,20 +133,56 @@ std::string default_generation_config_json(const nn::ModelConfig& config) {
   if (config.pad_token_id) {
     json["pad_token_id"] = *config.pad_token_id;
   }
-  json["transformers_version"] = "5.17.0";
+  json["transformers_version"] = nn::kTransformersVersion;
   json["use_cache"] = true;
   return json_to_text(json, 2) + "\n";
 }
 
-std::vector<ModelFiles::Copied> tokenizer_files_in(FileSystem& files, const std::string& folder) {
-  std::vector<ModelFiles::Copied> copied;
+Result<std::vector<ModelFiles::Text>> read_tokenizer_files(FileSystem& files, const std::string& folder) {
+  std::vector<ModelFiles::Text> texts;
   for (const std::string_view name : kTokenizerNames) {
-    std::string path = join_path(folder, name);
+    const std::string path = join_path(folder, name);
     if (files.exists(path)) {
-      copied.push_back({std::string(name), std::move(path)});
+      TRY_ASSIGN(std::string text, read_small_file(files, path));
+      texts.push_back({std::string(name), std::move(text)});
     }
   }
-  return copied;
+  return texts;
+}
+
+Result<std::vector<ModelFiles::Text>> tokenizer_files_beside(FileSystem& files, const std::string& path,
+                                                             std::string tokenizer_json) {
+  TRY_ASSIGN(std::vector<ModelFiles::Text> texts, read_tokenizer_files(files, parent_path(path)));
+  const bool has_usual_name = file_name(path) == kTokenizerName;
+  std::erase_if(texts, [&](const ModelFiles::Text& file) {
+    const bool is_vocabulary =
+        std::find(kVocabularyNames.begin(), kVocabularyNames.end(), file.name) != kVocabularyNames.end();
+    return file.name == kTokenizerName || (is_vocabulary && !has_usual_name);
+  });
+  texts.push_back({std::string(kTokenizerName), std::move(tokenizer_json)});
+  return texts;
+}
+
+std::vector<ModelFolderFile> plan_model_folder(const ModelFiles& model_files,
+                                               std::span<const NamedTensor> weights,
+                                               const HfWriteOptions& options) {
+  std::vector<ModelFolderFile> planned;
+  planned.push_back({std::string(kConfigName), model_files.config_json, {}});
+  if (!model_files.generation_config_json.empty()) {
+    planned.push_back({std::string(kGenerationName), model_files.generation_config_json, {}});
+  }
+  for (const ModelFiles::Text& file : model_files.tokenizer_files) {
+    planned.push_back({file.name, file.text, {}});
+  }
+  const auto entries = model_entries(weights, model_files.buffers, options.dtype);
+  const auto tensor_files = plan_tensor_files("model", entries, options.shard_bytes_max, false);
+  for (const TensorFile& file : tensor_files) {
+    planned.push_back({file.name, "", file.entries});
+  }
+  if (std::string index = index_text(tensor_files); !index.empty()) {
+    planned.push_back({std::string(kIndexName), std::move(index), {}});
+  }
+  return planned;
 }
 
 namespace {
@@ -150,25 +190,13 @@ namespace {
 // Everything of a model folder, into the folder that will become it. Nothing is hashed but by the way.
 Status write_model_folder(FileSystem& files, const std::string& folder, const ModelFiles& model_files,
                           std::span<const NamedTensor> weights, const HfWriteOptions& options) {
-  const auto write = [&](std::string_view name, auto&& body) -> Status {
-    return write_durable_file(files, join_path(folder, name), Hasher(), body).status();
-  };
-  const auto write_text = [&](std::string_view name, std::string_view text) -> Status {
-    return text.empty() ? ok_status()
-                        : write(name, [&](WritableFile& file) { return append_text(file, text); });
-  };
-  TRY(write_text(kConfigName, model_files.config_json));
-  TRY(write_text(kGenerationName, model_files.generation_config_json));
-  for (const ModelFiles::Copied& copied : model_files.tokenizer_files) {
-    TRY(write(copied.name, [&](WritableFile& file) { return append_copy(file, files, copied.source_path); }));
+  for (const ModelFolderFile& planned : plan_model_folder(model_files, weights, options)) {
+    const auto write = [&](WritableFile& file) {
+      return planned.entries.empty() ? append_text(file, planned.text)
+                                     : write_safetensors(file, planned.entries, {});
+    };
+    TRY(write_durable_file(files, join_path(folder, planned.name), Hasher(), write).status());
   }
-  const auto entries = model_entries(weights, model_files.buffers, options.dtype);
-  const auto tensor_files = plan_tensor_files("model", entries, options.shard_bytes_max, false);
-  for (const TensorFile& tensor_file : tensor_files) {
-    TRY(write(tensor_file.name,
-              [&](WritableFile& file) { return write_safetensors(file, tensor_file.entries, {}); }));
-  }
-  TRY(write_text(kIndexName, index_text(tensor_files)));
   return naming(files.sync_directory(folder), folder);
 }
 

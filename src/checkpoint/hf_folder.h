@@ -15,6 +15,7 @@
 #include "checkpoint/named_tensor.h"
 #include "checkpoint/tensor_set.h"
 #include "doors/file_system.h"
+#include "formats/safetensors.h"
 #include "nn/model_config.h"
 #include "nn/parameter.h"
 
@@ -58,22 +59,37 @@ Status load_weights(const HfFolder& folder, std::span<const nn::Parameter> param
 struct ModelFiles {
   std::string config_json;             // nn::model_config_to_json
   std::string generation_config_json;  // default_generation_config_json, or the text of the source folder
-  struct Copied {
-    std::string name;         // "tokenizer.json"
-    std::string source_path;  // read when written; must not lie in a checkpoint that retention may delete
+  struct Text {
+    std::string name;  // "tokenizer.json"
+    std::string text;  // read once: what becomes of the file it came from does not matter any more
   };
-  std::vector<Copied> tokenizer_files;
+  std::vector<Text> tokenizer_files;
   std::vector<nn::Buffer> buffers;  // Model::buffers(), written with the weights
 };
 // generation_config.json as save_pretrained derives it from a model configuration.
 std::string default_generation_config_json(const nn::ModelConfig& config);
-// Tokenizer files present in `folder` (a model folder, or the folder of a tokenizer.json), ready to be copied.
-std::vector<ModelFiles::Copied> tokenizer_files_in(FileSystem& files, const std::string& folder);
+// The tokenizer files that are present in a model folder.
+Result<std::vector<ModelFiles::Text>> read_tokenizer_files(FileSystem& files, const std::string& folder);
+// `tokenizer_json` (the text of the file `path`) as tokenizer.json, and what belongs to it in its folder. When the file
+// has another name, only configuration is taken from there: vocabularies beside it may be another tokenizer's.
+Result<std::vector<ModelFiles::Text>> tokenizer_files_beside(FileSystem& files, const std::string& path,
+                                                             std::string tokenizer_json);
 
 struct HfWriteOptions {
   DType dtype = DType::kFloat32;                 // kFloat32 or kBFloat16 (rounded to nearest even)
   std::int64_t shard_bytes_max = 5'000'000'000;  // one tensor above this gets a shard of its own
 };
+
+// One file of a model folder that is to be written: a text or, when `entries` is not empty, tensors.
+struct ModelFolderFile {
+  std::string name;
+  std::string text;
+  std::vector<SafetensorsEntry> entries;
+};
+// All files of a model folder in the order of writing. Pure; the views of `model_files` and `weights` are borrowed.
+std::vector<ModelFolderFile> plan_model_folder(const ModelFiles& model_files,
+                                               std::span<const NamedTensor> weights,
+                                               const HfWriteOptions& options);
 
 // Writes a new folder: all files synced under a temporary name, then one rename. The weights are given once each
 // (a tied lm_head not at all); buffers are added. kCannotWrite when `path` exists.

@@ -165,6 +165,50 @@ TEST_F(HfFolderTest, FailedWriteLeavesNothing) {
   EXPECT_FALSE(files_.exists(kPath));
 }
 
+std::vector<std::string> names_of(const std::vector<ModelFiles::Text>& files) {
+  std::vector<std::string> names;
+  for (const ModelFiles::Text& file : files) {
+    names.push_back(file.name);
+  }
+  return names;
+}
+
+TEST(TokenizerFiles, BelongToTheTokenizerThatWasNamed) {
+  SimFileSystem files(2);
+  ASSERT_TRUE(files.make_directories("/tk").ok());
+  for (const char* name :
+       {"tokenizer.json", "vocab.json", "tokenizer_config.json", "chat_template.jinja", "README"}) {
+    testing::write_text(files, std::string("/tk/") + name, name);
+  }
+  const auto usual = tokenizer_files_beside(files, "/tk/tokenizer.json", "parsed");
+  ASSERT_TRUE(usual.ok()) << usual.status().message();
+  EXPECT_THAT(names_of(*usual),
+              ::testing::UnorderedElementsAre("tokenizer.json", "vocab.json", "tokenizer_config.json",
+                                              "chat_template.jinja"));
+  const auto named = tokenizer_files_beside(files, "/tk/mine.json", "parsed");
+  ASSERT_TRUE(named.ok()) << named.status().message();
+  EXPECT_THAT(names_of(*named), ::testing::UnorderedElementsAre("tokenizer.json", "tokenizer_config.json",
+                                                                "chat_template.jinja"));
+  EXPECT_EQ(named->back().text, "parsed") << "not that of the neighbour";
+  EXPECT_EQ(named->front().text, named->front().name) << "side files hold their own text";
+}
+
+TEST(TokenizerFiles, AreReadOnceSoThatTheirFolderMayGo) {
+  SimFileSystem files(3);
+  ASSERT_TRUE(files.make_directories("/tk").ok());
+  testing::write_text(files, "/tk/tokenizer_config.json", "side");
+  ModelFiles written = model_files();
+  auto texts = tokenizer_files_beside(files, "/tk/mine.json", "parsed");
+  ASSERT_TRUE(texts.ok()) << texts.status().message();
+  written.tokenizer_files = *texts;
+  ASSERT_TRUE(files.remove_tree("/tk").ok());
+  const Tensors weights("weights", 1);
+  const Status status = write_hf_folder(files, kPath, written, weights.views(), {});
+  ASSERT_TRUE(status.ok()) << status.message();
+  EXPECT_EQ(*files.read_text(kPath + "/tokenizer.json"), "parsed");
+  EXPECT_EQ(*files.read_text(kPath + "/tokenizer_config.json"), "side");
+}
+
 TEST(GenerationConfig, IsDerivedFromTheModel) {
   nn::ModelConfig config;
   config.bos_token_id = 1;

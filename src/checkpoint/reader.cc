@@ -24,6 +24,10 @@ std::optional<std::int64_t> step_from_name(std::string_view name) {
   return parse_int64(digits);
 }
 
+bool is_checkpoint_folder(FileSystem& files, const std::string& path) {
+  return files.exists(join_path(path, kManifestName)) || step_from_name(file_name(path)).has_value();
+}
+
 Result<std::vector<StepFolder>> list_steps(FileSystem& files, const std::string& checkpoints_path) {
   std::vector<StepFolder> steps;
   if (!files.is_directory(checkpoints_path)) {
@@ -117,6 +121,10 @@ Result<Search> find_newest_good(FileSystem& files, const std::string& checkpoint
       search.newest_good = FoundCheckpoint{folder, std::move(manifest).value()};
       return search;
     }
+    // Only damage is passed over: a disk that does not answer now must not cost the steps since an older checkpoint.
+    if (manifest.status().code() != StatusCode::kBadData) {
+      return naming(manifest.status(), folder.path);
+    }
     search.damaged.push_back({folder.path, manifest.status().message()});
   }
   return search;
@@ -194,11 +202,22 @@ Result<StartDecision> start_from_own_step(FileSystem& files, const RunFolder& ru
   return decision;
 }
 
+Status refuse_fresh(const std::string& run_path) {
+  return bad_config(fmt::format(
+      "checkpoint.load = \"fresh\" refuses the used folder {}; use \"auto\" to go on with it, or name "
+      "another [run] folder",
+      run_path));
+}
+
+Status missing_path(const std::string& path) {
+  return no_input(fmt::format("checkpoint.load: {} is no folder", path));
+}
+
 // Resolves a run folder, a checkpoint folder or a model folder.
 Result<StartDecision> start_from_path(FileSystem& files, const StartRequest& request) {
   const std::string& path = request.path;
   if (!files.is_directory(path)) {
-    return no_input(fmt::format("checkpoint.load: {} is no folder", path));
+    return missing_path(path);
   }
   StartDecision decision;
   if (files.is_directory(join_path(path, "checkpoints"))) {
@@ -209,7 +228,7 @@ Result<StartDecision> start_from_path(FileSystem& files, const StartRequest& req
                                     : none_readable(checkpoints, search.damaged);
     }
     decision = resume_from(std::move(search));
-  } else if (files.exists(join_path(path, kManifestName)) || step_from_name(file_name(path))) {
+  } else if (is_checkpoint_folder(files, path)) {
     TRY_ASSIGN(const Manifest manifest, verify_checkpoint(files, path, ""));
     decision.kind = StartKind::kResume;
     decision.path = path;
@@ -232,16 +251,22 @@ Result<StartDecision> start_from_path(FileSystem& files, const StartRequest& req
 
 }  // namespace
 
+Status check_start(FileSystem& files, const std::string& run_path, const StartRequest& request) {
+  if (request.mode == LoadMode::kFresh) {
+    TRY_ASSIGN(const bool is_used, has_been_trained_in(files, run_path));
+    return is_used ? refuse_fresh(run_path) : ok_status();
+  }
+  if (request.mode == LoadMode::kPath && !files.is_directory(request.path)) {
+    TRY_ASSIGN(const std::vector<StepFolder> own, list_steps(files, join_path(run_path, "checkpoints")));
+    const bool has_own = !own.empty() || files.exists(join_path(run_path, kRunJsonName));
+    return has_own ? ok_status() : missing_path(request.path);
+  }
+  return ok_status();
+}
+
 Result<StartDecision> decide_start(FileSystem& files, const RunFolder& run, const StartRequest& request) {
   if (request.mode == LoadMode::kFresh) {
-    TRY_ASSIGN(const std::vector<StepFolder> steps, list_steps(files, run.checkpoints_path()));
-    if (run.was_used() || !steps.empty()) {
-      return bad_config(
-          fmt::format("checkpoint.load = \"fresh\" refuses the used folder {}; use \"auto\" to go "
-                      "on with it, or name another [run] folder",
-                      run.path()));
-    }
-    return StartDecision{};
+    return run.was_used() ? Result<StartDecision>(refuse_fresh(run.path())) : StartDecision{};
   }
   const bool is_own_step =
       request.mode == LoadMode::kPath && is_same_folder(parent_path(request.path), run.checkpoints_path());
@@ -347,12 +372,18 @@ Status restore_tensors(FileSystem& files, const std::string& path, std::span<con
 
 Status restore_weights(FileSystem& files, const std::string& path, std::span<const NamedTarget> weights,
                        std::span<const nn::Buffer> buffers) {
-  if (!files.exists(join_path(path, kManifestName))) {
+  if (!is_checkpoint_folder(files, path)) {
     TRY_ASSIGN(const HfFolder folder, HfFolder::open(files, path));
     return load_tensors(folder, weights, buffers);
   }
   TRY_ASSIGN(const Manifest manifest, verify_checkpoint(files, path, ""));
   return restore(files, path, manifest, weights, buffers, {});
+}
+
+Status load_initial_weights(FileSystem& files, const std::string& path,
+                            std::span<const nn::Parameter> parameters, std::span<const nn::Buffer> buffers,
+                            const Memory& memory) {
+  return restore_weights(files, path, weight_targets(parameters, memory), buffers);
 }
 
 }  // namespace cairn::checkpoint

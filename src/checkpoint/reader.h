@@ -28,6 +28,8 @@ struct StepFolder {
 Result<std::vector<StepFolder>> list_steps(FileSystem& files, const std::string& checkpoints_path);
 // The step in a folder's name ("step-40", "step-00000040"); nothing for any other name.
 std::optional<std::int64_t> step_from_name(std::string_view name);
+// Has a manifest, or the name of a step (then a missing manifest is damage).
+bool is_checkpoint_folder(FileSystem& files, const std::string& path);
 
 struct Damage {
   std::string path;    // of the checkpoint folder
@@ -48,6 +50,7 @@ struct Search {
   std::optional<FoundCheckpoint> newest_good;  // fully verified
   std::vector<Damage> damaged;                 // newer than it, newest first
 };
+// kIo and kTransient when a checkpoint cannot be read now: only damage makes an older one the newest.
 Result<Search> find_newest_good(FileSystem& files, const std::string& checkpoints_path,
                                 const std::string& run_id);
 
@@ -66,7 +69,10 @@ struct StartDecision {
   std::vector<Damage> damaged;  // passed over; to be reported as warnings
   std::string note;             // one line for the log when there is something to say, else ""
 };
-// Call once after RunFolder::open. Errors: kBadData when confirmed steps exist but none is readable, or when the
+// Call before RunFolder::open: refuses what must not touch the folder at all. kBadConfig: "fresh" and the folder is
+// used; kNoInput: the named path is no folder, and the run has nothing of its own to go on from.
+Status check_start(FileSystem& files, const std::string& run_path, const StartRequest& request);
+// Call once after RunFolder::open and before begin_attempt; writes nothing. Errors: kBadData when confirmed steps exist but none is readable, or when the
 // named path is damaged; kBadConfig when "fresh" meets a used folder or a path cannot be resumed from; kNoInput.
 // A run that already has confirmed steps of its own goes on from them even when `path` names another folder, so
 // that a chain may repeat one command.
@@ -82,8 +88,13 @@ Status restore_tensors(FileSystem& files, const std::string& path, std::span<con
 // The tensors of one group: "weights" (the float32 master) or a moment ("exp_avg").
 Result<TensorSet> open_tensors(FileSystem& files, const std::string& path, const Manifest& manifest,
                                const std::string& group);
-// Weights only, from the folder of a StartDecision: a checkpoint (verified, float32 master) or a model folder.
+// Weights only, from the folder of a StartDecision or model.from: a checkpoint (verified, float32 master, never the
+// rounded model files) or a model folder.
 Status restore_weights(FileSystem& files, const std::string& path, std::span<const NamedTarget> weights,
                        std::span<const nn::Buffer> buffers);
+// The same for the parameters of a model in `memory`.
+Status load_initial_weights(FileSystem& files, const std::string& path,
+                            std::span<const nn::Parameter> parameters, std::span<const nn::Buffer> buffers,
+                            const Memory& memory);
 
 }  // namespace cairn::checkpoint

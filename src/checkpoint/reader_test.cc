@@ -1,5 +1,6 @@
 #include "checkpoint/reader.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,6 @@ constexpr std::uint64_t kSeed = 20260101;
 class ReaderTest : public ::testing::Test {
  protected:
   void save(const std::vector<std::int64_t>& steps) {
-    testing::make_tokenizer(files_);
     RunFolder run = open();
     for (const std::int64_t step : steps) {
       const Status status = save_step(files_, run, step);
@@ -35,7 +35,7 @@ class ReaderTest : public ::testing::Test {
     }
   }
   RunFolder open() {
-    auto run = RunFolder::open(files_, kRunPath, holder());
+    auto run = testing::begin_run(files_, kRunPath, holder());
     CHECK(run.ok(), run.status().message());
     return std::move(run).value();
   }
@@ -195,12 +195,95 @@ TEST_F(ReaderTest, FreshRefusesAUsedFolder) {
     const RunFolder run = open();
     EXPECT_TRUE(decide_start(files_, run, {LoadMode::kFresh, "", false}).ok());
   }
+  EXPECT_TRUE(start_error({LoadMode::kFresh, "", false}).ok()) << "nothing was trained";
+  save({10});
   EXPECT_EQ(start_error({LoadMode::kFresh, "", false}).code(), StatusCode::kBadConfig);
+}
+
+TEST_F(ReaderTest, AStartThatCannotBeIsRefusedBeforeAnythingIsTouched) {
+  const StartRequest fresh{LoadMode::kFresh, "", false};
+  const StartRequest missing{LoadMode::kPath, "/data/nowhere", false};
+  EXPECT_EQ(check_start(files_, kRunPath, missing).code(), StatusCode::kNoInput);
+  EXPECT_TRUE(check_start(files_, kRunPath, fresh).ok());
+  EXPECT_TRUE(check_start(files_, kRunPath, {}).ok());
+  EXPECT_FALSE(files_.exists("/data"));
+  save({10});
+  EXPECT_EQ(check_start(files_, kRunPath, fresh).code(), StatusCode::kBadConfig);
+  EXPECT_THAT(check_start(files_, kRunPath, fresh).message(), HasSubstr(kRunPath));
+  EXPECT_TRUE(check_start(files_, kRunPath, missing).ok()) << "the run goes on from its own step";
+}
+
+TEST_F(ReaderTest, ADiskThatDoesNotAnswerNeverCostsSteps) {
+  save({10, 20});
+  const RunFolder run = open();
+  for (const StatusCode code : {StatusCode::kIo, StatusCode::kTransient}) {
+    const std::int64_t begin = files_.num_operations();
+    ASSERT_TRUE(decide_start(files_, run, {}).ok());
+    const std::int64_t count = files_.num_operations() - begin;
+    ASSERT_GT(count, 10);
+    for (std::int64_t k = 0; k < count; ++k) {
+      files_.fail_at(files_.num_operations() + k, {code, "the disk does not answer"});
+      const auto found = find_newest_good(files_, run.checkpoints_path(), run.run_id());
+      ASSERT_EQ(found.status().code(), code) << "operation " << k;
+      EXPECT_THAT(found.status().message(), HasSubstr(run.checkpoints_path()));
+      files_.fail_at(files_.num_operations() + k, {code, "the disk does not answer"});
+      EXPECT_EQ(decide_start(files_, run, {}).status().code(), code) << "operation " << k;
+    }
+    files_.clear_faults();
+  }
+  EXPECT_EQ(decide_start(files_, run, {})->step, 20);
+}
+
+TEST_F(ReaderTest, WeightsOfACheckpointAreTheVerifiedMasterNotTheRoundedFiles) {
+  SaveOptions options;
+  options.model_dtype = DType::kBFloat16;
+  RunFolder run = open();
+  ASSERT_TRUE(save_step(files_, run, 10, options).ok());
+  testing::TrainerState expected(10);
+  Plan plan;
+  std::vector<nn::Parameter> parameters;
+  for (const NamedTensor& weight : expected.weights.views()) {
+    nn::Parameter parameter;
+    parameter.name = weight.name;
+    parameter.shape = weight.view.shape();
+    parameter.weight = plan.add({weight.name, parameter.shape, DType::kFloat32, Lifetime::kParameter});
+    parameters.push_back(std::move(parameter));
+  }
+  plan.seal(1);
+  auto memory = Memory::create(plan);
+  ASSERT_TRUE(memory.ok());
+  const auto load = [&] {
+    return load_initial_weights(files_, step_path(10), parameters, testing::TrainerState::buffers(), *memory);
+  };
+  const auto num_equal = [&] {
+    std::size_t count = 0;
+    const auto loaded = weight_tensors(parameters, *memory);
+    for (std::size_t i = 0; i < loaded.size(); ++i) {
+      const auto values = loaded[i].view.span<float>();
+      count += std::equal(values.begin(), values.end(), expected.weights.values(i).begin()) ? 1U : 0U;
+    }
+    return count;
+  };
+  ASSERT_TRUE(load().ok()) << load().message();
+  EXPECT_EQ(num_equal(), parameters.size());
+  // A damaged master is an error, not a reason to take the rounded weights.
+  const std::string master = step_path(10) + "/training/master-00001-of-00001.safetensors";
+  files_.flip_bit(master, static_cast<std::int64_t>(read(master).size()) - 1, 6);
+  EXPECT_EQ(load().code(), StatusCode::kBadData);
+  EXPECT_THAT(load().message(), HasSubstr(master));
+  // So is a manifest that is gone. Without the folder's name and manifest it is a model folder like any other.
+  ASSERT_TRUE(files_.remove_file(step_path(10) + "/manifest.json").ok());
+  EXPECT_EQ(load().code(), StatusCode::kBadData);
+  ASSERT_TRUE(files_.rename(step_path(10), "/data/plain").ok());
+  const Status plain =
+      load_initial_weights(files_, "/data/plain", parameters, testing::TrainerState::buffers(), *memory);
+  ASSERT_TRUE(plain.ok()) << plain.message();
+  EXPECT_LT(num_equal(), parameters.size()) << "bfloat16 has fewer bits";
 }
 
 TEST_F(ReaderTest, PathNamesARunACheckpointOrAModel) {
   save({10, 20});
-  auto other = RunFolder::open(files_, "/data/other", holder());
+  auto other = testing::begin_run(files_, "/data/other", holder());
   ASSERT_TRUE(other.ok());
   const auto from_run = decide_start(files_, *other, {LoadMode::kPath, kRunPath, false});
   ASSERT_TRUE(from_run.ok()) << from_run.status().message();

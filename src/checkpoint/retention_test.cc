@@ -74,8 +74,7 @@ TEST(PlanRetention, NeverDeletesTheNewestTwoGoodOnes) {
 
 TEST(Retention, ReadsWhatItHasNotSeenAndDeletesByTheRules) {
   SimFileSystem files(5);
-  testing::make_tokenizer(files);
-  auto run = RunFolder::open(files, kRunPath, holder());
+  auto run = testing::begin_run(files, kRunPath, holder());
   ASSERT_TRUE(run.ok());
   for (const std::int64_t step : {10, 20, 30, 40}) {
     ASSERT_TRUE(save_step(files, *run, step).ok());
@@ -96,8 +95,7 @@ TEST(Retention, ReadsWhatItHasNotSeenAndDeletesByTheRules) {
 // can be finished later. (Together with a save: writer_test.cc.)
 TEST(Retention, PowerCutAtEveryOperationLeavesOnlyWholeCheckpoints) {
   const auto prepare = [](SimFileSystem& files) {
-    testing::make_tokenizer(files);
-    auto run = RunFolder::open(files, kRunPath, holder());
+    auto run = testing::begin_run(files, kRunPath, holder());
     ASSERT_TRUE(run.ok());
     for (const std::int64_t step : {9, 10, 11, 12}) {
       ASSERT_TRUE(save_step(files, *run, step).ok());

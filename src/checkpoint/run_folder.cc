@@ -15,7 +15,6 @@
 namespace cairn::checkpoint {
 namespace {
 
-constexpr std::string_view kRunJsonName = "run.json";
 constexpr std::string_view kLockName = "run.lock";
 constexpr std::string_view kFormat = "cairn run";
 constexpr int kVersion = 1;
@@ -87,13 +86,11 @@ std::string new_run_id(const Holder& holder, const std::string& path) {
   return hasher.digest().to_hex().substr(0, kRunIdDigits);
 }
 
-Result<RunFacts> find_facts(FileSystem& files, const std::string& path, const Holder& holder,
-                            bool& was_used) {
+Result<RunFacts> find_facts(FileSystem& files, const std::string& path, const Holder& holder) {
   const std::string run_json = join_path(path, kRunJsonName);
   const std::string checkpoints = join_path(path, "checkpoints");
-  was_used = files.exists(run_json);
   Status damage;
-  if (was_used) {
+  if (files.exists(run_json)) {
     auto facts = [&]() -> Result<RunFacts> {
       TRY_ASSIGN(const std::string text, read_small_file(files, run_json));
       return facts_from_json(text);
@@ -104,7 +101,6 @@ Result<RunFacts> find_facts(FileSystem& files, const std::string& path, const Ho
     damage = facts.status();
   }
   if (auto facts = facts_from_manifests(files, checkpoints)) {
-    was_used = true;
     return *facts;
   }
   if (!damage.ok()) {
@@ -117,6 +113,29 @@ Result<RunFacts> find_facts(FileSystem& files, const std::string& path, const Ho
 
 }  // namespace
 
+Result<bool> has_been_trained_in(FileSystem& files, const std::string& path) {
+  TRY_ASSIGN(const std::vector<StepFolder> steps, list_steps(files, join_path(path, "checkpoints")));
+  const std::string metrics = join_path(path, "metrics");
+  if (!steps.empty() || !files.is_directory(metrics)) {
+    return !steps.empty();
+  }
+  const auto names = files.list(metrics);
+  if (!names.ok()) {
+    return naming(names.status(), metrics);
+  }
+  for (const std::string& name : *names) {
+    const std::string file = join_path(metrics, name);
+    const auto opened = files.open(file);
+    if (!opened.ok()) {
+      return naming(opened.status(), file);
+    }
+    if ((*opened)->size() > 0) {  // an attempt that failed before its first step has left empty files
+      return true;
+    }
+  }
+  return false;
+}
+
 Result<RunFolder> RunFolder::open(FileSystem& files, const std::string& path, const Holder& holder) {
   TRY(make_durable_directories(files, path));
   RunFolder run;
@@ -126,21 +145,31 @@ Result<RunFolder> RunFolder::open(FileSystem& files, const std::string& path, co
       join_path(path, kLockName),
       fmt::format("host {}, process {}, since {} ns", holder.host, holder.process_id, holder.start_unix_ns));
   if (!lock.ok()) {
-    return lock.status().with_context(fmt::format("{}: a trainer is already at work here", path));
+    const bool is_held = lock.status().code() == StatusCode::kTransient;
+    return is_held ? lock.status().with_context(fmt::format("{}: a trainer is already at work here", path))
+                   : naming(lock.status(), join_path(path, kLockName));
   }
   run.lock_ = std::move(lock).value();
-  TRY_ASSIGN(const RunFacts facts, find_facts(files, path, holder, run.was_used_));
-  for (const std::string_view folder : kFolders) {
-    TRY(make_durable_directories(files, join_path(path, folder)));
-  }
+  TRY_ASSIGN(const RunFacts facts, find_facts(files, path, holder));
+  TRY_ASSIGN(const bool is_trained, has_been_trained_in(files, path));
+  run.was_used_ = is_trained || facts.confirmed_step >= 0;
   run.run_id_ = facts.run_id;
   run.attempt_ = facts.attempt + 1;
   if (facts.confirmed_step >= 0) {
     run.confirmed_step_ = facts.confirmed_step;
   }
-  // Durable before anything is written under this attempt's number.
-  TRY(run.write_run_json());
   return run;
+}
+
+Status RunFolder::begin_attempt() {
+  CHECK(!has_begun_, "an attempt begins once");
+  for (const std::string_view folder : kFolders) {
+    TRY(make_durable_directories(*files_, join_path(path_, folder)));
+  }
+  // Durable before anything is written under this attempt's number.
+  TRY(write_run_json());
+  has_begun_ = true;
+  return ok_status();
 }
 
 std::string RunFolder::run_file_path() const {
@@ -167,6 +196,7 @@ Status RunFolder::write_run_file(std::string_view resolved_toml) {
 }
 
 Status RunFolder::record_confirmed(std::int64_t step) {
+  CHECK(has_begun_, "the attempt has not begun");
   confirmed_step_ = step;
   return write_run_json();
 }

@@ -1,6 +1,7 @@
 #include "checkpoint/run_folder.h"
 
 #include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -19,7 +20,7 @@ TEST(RunFolder, CreatesTheLayoutAndCountsAttempts) {
   SimFileSystem files(1);
   std::string run_id;
   {
-    auto run = RunFolder::open(files, kRunPath, holder());
+    auto run = testing::begin_run(files, kRunPath, holder());
     ASSERT_TRUE(run.ok()) << run.status().message();
     EXPECT_FALSE(run->was_used());
     EXPECT_EQ(run->attempt(), 1);
@@ -34,7 +35,7 @@ TEST(RunFolder, CreatesTheLayoutAndCountsAttempts) {
     ASSERT_TRUE(run->write_run_file("[run]\n").ok());
   }
   files.crash();
-  auto run = RunFolder::open(files, kRunPath, holder(8));
+  auto run = testing::begin_run(files, kRunPath, holder(8));
   ASSERT_TRUE(run.ok()) << run.status().message();
   EXPECT_TRUE(run->was_used());
   EXPECT_EQ(run->attempt(), 2);
@@ -54,6 +55,19 @@ TEST(RunFolder, SecondLiveTrainerIsRefusedByName) {
   EXPECT_THAT(second.status().message(), HasSubstr("4711"));
 }
 
+TEST(RunFolder, ALockThatCannotBeTakenIsNoSecondTrainer) {
+  for (const StatusCode code : {StatusCode::kIo, StatusCode::kCannotWrite}) {
+    SimFileSystem files(7);
+    ASSERT_TRUE(files.make_directories(kRunPath).ok());
+    files.fail_at(files.num_operations(), {code, "no lock"});
+    const auto run = testing::begin_run(files, kRunPath, holder());
+    ASSERT_FALSE(run.ok());
+    EXPECT_EQ(run.status().code(), code);
+    EXPECT_THAT(run.status().message(), HasSubstr("run.lock"));
+    EXPECT_EQ(run.status().message().find("already at work"), std::string::npos) << run.status().message();
+  }
+}
+
 TEST(RunFolder, RunsHaveDifferentIds) {
   SimFileSystem files(3);
   auto a = RunFolder::open(files, "/a", holder());
@@ -66,16 +80,15 @@ TEST(RunFolder, RunJsonIsRebuiltFromManifests) {
   for (const char* text : {"", "{", "{\"format\": \"cairn run\"}"}) {
     SCOPED_TRACE(text);
     SimFileSystem files(4);
-    testing::make_tokenizer(files);
     std::string run_id;
     {
-      auto run = RunFolder::open(files, kRunPath, holder());
+      auto run = testing::begin_run(files, kRunPath, holder());
       ASSERT_TRUE(run.ok());
       run_id = run->run_id();
       ASSERT_TRUE(testing::save_step(files, *run, 10).ok());
     }
     testing::write_text(files, kRunPath + "/run.json", text);
-    auto run = RunFolder::open(files, kRunPath, holder());
+    auto run = testing::begin_run(files, kRunPath, holder());
     ASSERT_TRUE(run.ok()) << run.status().message();
     EXPECT_EQ(run->run_id(), run_id);
     EXPECT_EQ(run->attempt(), 2);
@@ -84,11 +97,38 @@ TEST(RunFolder, RunJsonIsRebuiltFromManifests) {
   }
 }
 
+TEST(RunFolder, OnlyTheLockIsMadeBeforeTheAttemptBegins) {
+  SimFileSystem files(8);
+  {
+    auto run = RunFolder::open(files, kRunPath, holder());
+    ASSERT_TRUE(run.ok()) << run.status().message();
+    EXPECT_EQ(*files.list(kRunPath), std::vector<std::string>{"run.lock"});
+    EXPECT_FALSE(run->was_used());
+    ASSERT_TRUE(run->begin_attempt().ok());
+  }
+  const std::string before = *files.read_text(kRunPath + "/run.json");
+  {
+    const auto run =
+        RunFolder::open(files, kRunPath, holder());  // is refused by somebody: no begin_attempt()
+    ASSERT_TRUE(run.ok()) << run.status().message();
+    EXPECT_EQ(run->attempt(), 2);
+    EXPECT_FALSE(run->was_used()) << "an attempt that has done nothing";
+  }
+  EXPECT_EQ(*files.read_text(kRunPath + "/run.json"), before);
+  testing::write_text(files, kRunPath + "/metrics/train.jsonl", "");
+  EXPECT_FALSE(RunFolder::open(files, kRunPath, holder())->was_used()) << "it failed before its first step";
+  testing::write_text(files, kRunPath + "/metrics/train.jsonl", "{}\n");
+  const auto run = RunFolder::open(files, kRunPath, holder());
+  ASSERT_TRUE(run.ok()) << run.status().message();
+  EXPECT_TRUE(run->was_used());
+  EXPECT_EQ(run->attempt(), 2);
+}
+
 TEST(RunFolder, DamagedRunJsonWithoutCheckpointsIsAnError) {
   SimFileSystem files(5);
-  ASSERT_TRUE(RunFolder::open(files, kRunPath, holder()).ok());
+  ASSERT_TRUE(testing::begin_run(files, kRunPath, holder()).ok());
   testing::write_text(files, kRunPath + "/run.json", "{\"format\"");
-  const auto run = RunFolder::open(files, kRunPath, holder());
+  const auto run = testing::begin_run(files, kRunPath, holder());
   ASSERT_FALSE(run.ok());
   EXPECT_EQ(run.status().code(), StatusCode::kBadData);
   EXPECT_THAT(run.status().message(), HasSubstr("run.json"));
@@ -96,7 +136,7 @@ TEST(RunFolder, DamagedRunJsonWithoutCheckpointsIsAnError) {
 
 TEST(RunFolder, TriggersAreSeenAndCleared) {
   SimFileSystem files(6);
-  auto run = RunFolder::open(files, kRunPath, holder());
+  auto run = testing::begin_run(files, kRunPath, holder());
   ASSERT_TRUE(run.ok());
   EXPECT_FALSE(run->is_triggered(Trigger::kSave));
   testing::write_text(files, kRunPath + "/triggers/save", "");

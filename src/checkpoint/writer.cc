@@ -71,23 +71,13 @@ Hash128 hash_tensors(std::span<const NamedTensor> weights, std::span<const Momen
 
 std::vector<SaveOperation> plan_save(const Snapshot& snapshot, const SaveOptions& options,
                                      bool is_final_name_taken) {
-  const ModelFiles& model_files = snapshot.model_files;
   std::vector<SaveOperation> operations;
   operations.push_back({SaveAction::kMakeFolder, "", "", {}});
   operations.push_back({SaveAction::kMakeFolder, "training", "", {}});
-  operations.push_back({SaveAction::kWriteText, "config.json", model_files.config_json, {}});
-  if (!model_files.generation_config_json.empty()) {
-    operations.push_back(
-        {SaveAction::kWriteText, "generation_config.json", model_files.generation_config_json, {}});
-  }
-  for (const ModelFiles::Copied& copied : model_files.tokenizer_files) {
-    operations.push_back({SaveAction::kCopyFile, copied.name, copied.source_path, {}});
-  }
-  const auto entries = model_entries(snapshot.weights, model_files.buffers, options.model_dtype);
-  const auto tensor_files = plan_tensor_files("model", entries, options.shard_bytes_max, false);
-  add_tensor_files(operations, tensor_files);
-  if (std::string index = index_text(tensor_files); !index.empty()) {
-    operations.push_back({SaveAction::kWriteText, "model.safetensors.index.json", std::move(index), {}});
+  const HfWriteOptions model_options{options.model_dtype, options.shard_bytes_max};
+  for (ModelFolderFile& file : plan_model_folder(snapshot.model_files, snapshot.weights, model_options)) {
+    const SaveAction action = file.entries.empty() ? SaveAction::kWriteText : SaveAction::kWriteTensors;
+    operations.push_back({action, std::move(file.name), std::move(file.text), std::move(file.entries)});
   }
   if (options.model_dtype != DType::kFloat32) {
     add_tensor_files(operations, plan_tensor_files("training/master", plain_entries(snapshot.weights),
@@ -147,9 +137,6 @@ class SaveExecutor {
       case SaveAction::kWriteText:
         return write_listed(operation.name,
                             [&](WritableFile& file) { return append_text(file, operation.text); });
-      case SaveAction::kCopyFile:
-        return write_listed(operation.name,
-                            [&](WritableFile& file) { return append_copy(file, files_, operation.text); });
       case SaveAction::kWriteTensors:
         return write_listed(operation.name, [&](WritableFile& file) {
           return write_safetensors(file, operation.entries, {});

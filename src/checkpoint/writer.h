@@ -61,7 +61,6 @@ Status remove_rubbish(FileSystem& files, const RunFolder& run);
 enum class SaveAction : std::uint8_t {
   kMakeFolder,
   kWriteText,      // `text`
-  kCopyFile,       // from `text`
   kWriteTensors,   // `entries`
   kWriteManifest,  // the table of all files written so far
   kSyncFolder,     // "" is the temporary folder itself

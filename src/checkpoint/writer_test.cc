@@ -42,8 +42,7 @@ std::vector<Scenario> scenarios() {
 }
 
 void prepare(SimFileSystem& files, const Scenario& scenario) {
-  testing::make_tokenizer(files);
-  auto run = RunFolder::open(files, kRunPath, holder(1));
+  auto run = testing::begin_run(files, kRunPath, holder(1));
   ASSERT_TRUE(run.ok()) << run.status().message();
   for (const std::int64_t step : scenario.saved_before) {
     const Status status = save_step(files, *run, step);
@@ -56,7 +55,7 @@ void prepare(SimFileSystem& files, const Scenario& scenario) {
 
 // The interrupted part: an attempt of its own, from opening the folder to retention.
 Status attempt(SimFileSystem& files, const Scenario& scenario, bool& is_confirmed) {
-  TRY_ASSIGN(RunFolder run, RunFolder::open(files, kRunPath, holder(2)));
+  TRY_ASSIGN(RunFolder run, testing::begin_run(files, kRunPath, holder(2)));
   SaveOptions options;
   options.model_dtype = scenario.model_dtype;
   TRY(save_step(files, run, 30, options));
@@ -73,7 +72,7 @@ Status attempt(SimFileSystem& files, const Scenario& scenario, bool& is_confirme
 // final name is half; the next attempt goes through and leaves no rubbish.
 void expect_old_or_new(SimFileSystem& files, const Scenario& scenario, bool is_confirmed) {
   {
-    auto run = RunFolder::open(files, kRunPath, holder(3));
+    auto run = testing::begin_run(files, kRunPath, holder(3));
     ASSERT_TRUE(run.ok()) << run.status().message();
     auto search = find_newest_good(files, run->checkpoints_path(), run->run_id());
     ASSERT_TRUE(search.ok()) << search.status().message();
@@ -182,7 +181,7 @@ TEST(Writer, FailureOfEveryOperationIsReportedAndHarmless) {
 TEST(Writer, FullDiskIsSaidBeforeTheFirstByte) {
   SimFileSystem files(3);
   prepare(files, {"", {20}, false, DType::kFloat32, false});
-  auto run = RunFolder::open(files, kRunPath, holder());
+  auto run = testing::begin_run(files, kRunPath, holder());
   ASSERT_TRUE(run.ok());
   const auto before = files.all_files();
   files.set_free_bytes(5000);
@@ -194,8 +193,7 @@ TEST(Writer, FullDiskIsSaidBeforeTheFirstByte) {
 
 TEST(Writer, EqualCheckpointCountsAsSavedAndOtherContentsAreRefused) {
   SimFileSystem files(4);
-  testing::make_tokenizer(files);
-  auto run = RunFolder::open(files, kRunPath, holder());
+  auto run = testing::begin_run(files, kRunPath, holder());
   ASSERT_TRUE(run.ok());
   TrainerState trainer(30);
   ASSERT_TRUE(save_checkpoint(files, *run, trainer.snapshot(*run), {}).ok());
@@ -210,8 +208,7 @@ TEST(Writer, EqualCheckpointCountsAsSavedAndOtherContentsAreRefused) {
 
 TEST(Writer, FoldersHoldWhatTheFormatSays) {
   SimFileSystem files(5);
-  testing::make_tokenizer(files);
-  auto run = RunFolder::open(files, kRunPath, holder());
+  auto run = testing::begin_run(files, kRunPath, holder());
   ASSERT_TRUE(run.ok());
   ASSERT_TRUE(save_step(files, *run, 8).ok());
   EXPECT_EQ(*files.list(step_path(8)),
@@ -220,6 +217,7 @@ TEST(Writer, FoldersHoldWhatTheFormatSays) {
   EXPECT_EQ(*files.list(step_path(8) + "/training"),
             (std::vector<std::string>{"exp_avg-00001-of-00001.safetensors",
                                       "exp_avg_sq-00001-of-00001.safetensors", "state.json"}));
+  EXPECT_EQ(*files.read_text(step_path(8) + "/tokenizer.json"), testing::kTokenizerText);
   EXPECT_EQ(run->confirmed_step(), 8);
 
   SaveOptions options;
@@ -238,16 +236,14 @@ TEST(Writer, RealDiskRoundTripAndOneTrainerAtATime) {
   const auto files = make_real_file_system();
   const std::string path = ::testing::TempDir() + "cairn_writer_test";
   ASSERT_TRUE(files->remove_tree(path).ok());
-  auto run = RunFolder::open(*files, path + "/deep/run", holder(1));
+  auto run = testing::begin_run(*files, path + "/deep/run", holder(1));
   ASSERT_TRUE(run.ok()) << run.status().message();
   const auto second = RunFolder::open(*files, path + "/deep/run", holder(2));
   EXPECT_EQ(second.status().code(), StatusCode::kTransient);
   EXPECT_THAT(second.status().message(), HasSubstr("node1"));
   for (const std::int64_t step : {9, 10}) {
     const TrainerState trainer(step);
-    Snapshot snapshot = trainer.snapshot(*run);
-    snapshot.model_files.tokenizer_files.clear();
-    const Status status = save_checkpoint(*files, *run, snapshot, {});
+    const Status status = save_checkpoint(*files, *run, trainer.snapshot(*run), {});
     ASSERT_TRUE(status.ok()) << status.message();
   }
   const auto decision = decide_start(*files, *run, {});

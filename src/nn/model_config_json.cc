@@ -520,8 +520,6 @@ std::string sorted_text(const SortedJson& sorted) {
   return json_to_text(object, 2) + "\n";
 }
 
-constexpr std::string_view kWrittenVersion = "5.17.0";  // of transformers, whose spelling is written
-
 }  // namespace
 
 Result<ModelConfig> model_config_from_json(std::string_view text) {
@@ -552,7 +550,7 @@ std::string model_config_to_json(const ModelConfig& config, std::string_view dty
   out["rms_norm_eps"] = config.rms_norm_eps;
   out["rope_parameters"] = rope_json(config.rope);
   out["tie_word_embeddings"] = config.tie_word_embeddings;
-  out["transformers_version"] = std::string(kWrittenVersion);
+  out["transformers_version"] = std::string(kTransformersVersion);
   out["use_cache"] = true;
   out["vocab_size"] = config.vocab_size;
   add_type_keys(out, config);

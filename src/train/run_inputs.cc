@@ -4,14 +4,15 @@
 
 #include "base/faults.h"
 #include "base/hash.h"
+#include "tokenizer/tokenizer.h"
 
 namespace cairn::train {
 namespace {
 
-std::string folder_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  return slash == std::string::npos ? "." : path.substr(0, slash);
-}
+// What a run takes from its tokenizer besides the text.
+struct TokenizerIds {
+  std::optional<std::int32_t> bos, eos, pad;
+};
 
 std::string tokenizer_path(FileSystem& files, const RunConfig& config) {
   if (!config.tokenizer.file.empty()) {
@@ -21,26 +22,26 @@ std::string tokenizer_path(FileSystem& files, const RunConfig& config) {
   return !config.model.from.empty() && files.exists(beside_model) ? beside_model : "";
 }
 
-Status read_tokenizer(FileSystem& files, const std::string& path, RunInputs& inputs) {
-  TRY_ASSIGN(const std::string text, files.read_text(path));
+Result<TokenizerIds> read_tokenizer(FileSystem& files, const std::string& path, RunInputs& inputs) {
+  TRY_ASSIGN(std::string text, files.read_text(path));
   Result<tokenizer::Tokenizer> parsed = tokenizer::Tokenizer::from_json(text);
   if (!parsed.ok()) {
     return parsed.status().with_context(path);
   }
-  inputs.tokenizer = std::move(parsed).value();
+  inputs.tokenizer_vocab_size = parsed->vocab_size();
   inputs.tokenizer_fingerprint = xxh3_128(text).to_hex();
-  inputs.model_files.tokenizer_files = checkpoint::tokenizer_files_in(files, folder_of(path));
-  return ok_status();
+  TRY_ASSIGN(inputs.model_files.tokenizer_files,
+             checkpoint::tokenizer_files_beside(files, path, std::move(text)));
+  return TokenizerIds{parsed->bos_id(), parsed->eos_id(), parsed->pad_id()};
 }
 
-Status read_model(FileSystem& files, const RunConfig& config, RunInputs& inputs) {
+Status read_model(FileSystem& files, const RunConfig& config, const TokenizerIds& ids, RunInputs& inputs) {
   if (config.model.from.empty()) {
-    const std::int64_t vocab_size = inputs.tokenizer ? inputs.tokenizer->vocab_size() : 0;
-    TRY_ASSIGN(inputs.model, model_config_from_run(config, vocab_size));
-    if (inputs.tokenizer) {
-      inputs.model.bos_token_id = inputs.tokenizer->bos_id();
-      inputs.model.eos_token_id = inputs.tokenizer->eos_id();
-      inputs.model.pad_token_id = inputs.tokenizer->pad_id();
+    TRY_ASSIGN(inputs.model, model_config_from_run(config, inputs.tokenizer_vocab_size));
+    if (inputs.tokenizer_vocab_size > 0) {
+      inputs.model.bos_token_id = ids.bos;
+      inputs.model.eos_token_id = ids.eos;
+      inputs.model.pad_token_id = ids.pad;
     }
     return ok_status();
   }
@@ -59,9 +60,9 @@ Status read_model(FileSystem& files, const RunConfig& config, RunInputs& inputs)
 
 Status check_fit(const RunConfig& config, const RunInputs& inputs) {
   Faults faults;
-  if (inputs.tokenizer && inputs.tokenizer->vocab_size() > inputs.model.vocab_size) {
+  if (inputs.tokenizer_vocab_size > inputs.model.vocab_size) {
     faults.add("model.vocab_size", std::to_string(inputs.model.vocab_size),
-               fmt::format("the tokenizer makes ids up to {}", inputs.tokenizer->vocab_size() - 1),
+               fmt::format("the tokenizer makes ids up to {}", inputs.tokenizer_vocab_size - 1),
                "give at least the tokenizer's size, or 0 to take it");
   }
   if (config.train.sequence > inputs.model.max_position_embeddings) {
@@ -84,12 +85,13 @@ Status check_fit(const RunConfig& config, const RunInputs& inputs) {
 Result<RunInputs> read_run_inputs(FileSystem& files, const RunConfig& config) {
   RunInputs inputs;
   const std::string path = tokenizer_path(files, config);
+  TokenizerIds ids;
   if (!path.empty()) {
-    TRY(read_tokenizer(files, path, inputs));
+    TRY_ASSIGN(ids, read_tokenizer(files, path, inputs));
   }
-  TRY(read_model(files, config, inputs));
-  if (inputs.tokenizer && inputs.tokenizer->eos_id()) {
-    inputs.eod_id = inputs.tokenizer->eos_id();
+  TRY(read_model(files, config, ids, inputs));
+  if (ids.eos) {
+    inputs.eod_id = ids.eos;
   } else if (inputs.model.eos_token_id) {
     inputs.eod_id = static_cast<std::int32_t>(*inputs.model.eos_token_id);
   }

@@ -10,16 +10,16 @@
 #include "checkpoint/hf_folder.h"
 #include "doors/file_system.h"
 #include "nn/model_config.h"
-#include "tokenizer/tokenizer.h"
 #include "train/run_config.h"
 
 namespace cairn::train {
 
 struct RunInputs {
   nn::ModelConfig model;
-  std::optional<tokenizer::Tokenizer> tokenizer;
-  std::string tokenizer_fingerprint;   // hex XXH3-128 of tokenizer.json; "" without a tokenizer
-  std::optional<std::int32_t> eod_id;  // ends each document in the shards
+  // Of the tokenizer only this stays: its tables would lie beside the arenas for as long as the run lasts.
+  std::int64_t tokenizer_vocab_size = 0;  // 0 without a tokenizer
+  std::string tokenizer_fingerprint;      // hex XXH3-128 of tokenizer.json; "" without a tokenizer
+  std::optional<std::int32_t> eod_id;     // ends each document in the shards
   checkpoint::ModelFiles model_files;
 };
 

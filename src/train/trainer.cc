@@ -99,6 +99,7 @@ Result<std::unique_ptr<Trainer>> Trainer::open(const RunConfig& config, const Tr
   TRY_ASSIGN(RunInputs inputs, read_run_inputs(doors.files, config));
   std::unique_ptr<Trainer> trainer(new Trainer(config, doors, std::move(inputs)));
   TRY(trainer->open_data());  // before the folder: wrong data must not leave a used run folder behind
+  TRY(checkpoint::check_start(doors.files, config.run.folder, start_request(config)));
   TRY_ASSIGN(checkpoint::RunFolder run,
              checkpoint::RunFolder::open(doors.files, config.run.folder, doors.holder));
   TRY(trainer->start(std::move(run)));
@@ -147,6 +148,7 @@ Status Trainer::start(checkpoint::RunFolder run) {
   }
   peak_flops_ = measure_fma_peak_flops(*pool_);
   TRY(restore(decision));
+  TRY(folder_->begin_attempt());  // from here on the folder is written to
   TRY(open_telemetry());
   tell_changes();
   TRY(folder_->write_run_file(run_config_to_toml(config_)));
@@ -165,12 +167,11 @@ Status Trainer::restore(const checkpoint::StartDecision& decision) {
       retention_->mark_good(state_.step);
     }
   } else if (decision.kind == checkpoint::StartKind::kWeightsOnly) {
-    TRY_ASSIGN(const checkpoint::HfFolder folder, checkpoint::HfFolder::open(doors_.files, decision.path));
-    TRY(checkpoint::load_weights(folder, plan_->model.parameters(), plan_->model.buffers(), *memory_));
+    TRY(checkpoint::load_initial_weights(doors_.files, decision.path, plan_->model.parameters(),
+                                         plan_->model.buffers(), *memory_));
   } else if (!config_.model.from.empty()) {
-    TRY_ASSIGN(const checkpoint::HfFolder folder,
-               checkpoint::HfFolder::open(doors_.files, config_.model.from));
-    TRY(checkpoint::load_weights(folder, plan_->model.parameters(), plan_->model.buffers(), *memory_));
+    TRY(checkpoint::load_initial_weights(doors_.files, config_.model.from, plan_->model.parameters(),
+                                         plan_->model.buffers(), *memory_));
   } else {
     nn::initialize_weights(plan_->model.parameters(), *memory_, inputs_.model,
                            static_cast<std::uint64_t>(config_.run.seed), *pool_);

@@ -21,7 +21,7 @@ namespace cairn::checkpoint::testing {
 
 inline constexpr std::string_view kConfigText = "{\n  \"model_type\": \"tiny\"\n}\n";
 inline const std::string kRunPath = "/data/run";
-inline const std::string kTokenizerPath = "/data/tokenizer.json";
+inline constexpr std::string_view kTokenizerText = "{\"tokenizer\": true}\n";
 
 inline Holder holder(std::int64_t process_id = 7) {
   return {"node1", process_id, 1'700'000'000'000'000'000 + process_id};
@@ -103,7 +103,7 @@ struct TrainerState {
     Snapshot snapshot;
     snapshot.model_files.config_json = kConfigText;
     snapshot.model_files.generation_config_json = "{}\n";
-    snapshot.model_files.tokenizer_files = {{"tokenizer.json", kTokenizerPath}};
+    snapshot.model_files.tokenizer_files = {{"tokenizer.json", std::string(kTokenizerText)}};
     snapshot.model_files.buffers = buffers();
     snapshot.weights = weights.views();
     snapshot.moments = {{"exp_avg", exp_avg.views()}, {"exp_avg_sq", exp_avg_sq.views()}};
@@ -124,10 +124,11 @@ inline void write_text(FileSystem& files, const std::string& path, std::string_v
   ASSERT_TRUE(status.ok()) << status.message();
 }
 
-inline void make_tokenizer(FileSystem& files) {
-  const Status status = make_durable_directories(files, parent_path(kTokenizerPath));
-  ASSERT_TRUE(status.ok()) << status.message();
-  write_text(files, kTokenizerPath, "{\"tokenizer\": true}\n");
+// The folder of a run whose attempt has begun.
+inline Result<RunFolder> begin_run(FileSystem& files, const std::string& path, const Holder& holder) {
+  TRY_ASSIGN(RunFolder run, RunFolder::open(files, path, holder));
+  TRY(run.begin_attempt());
+  return run;
 }
 
 inline Status save_step(FileSystem& files, RunFolder& run, std::int64_t step,
