@@ -42,6 +42,22 @@ Status refuse_existing(FileSystem& files, const std::string& prefix) {
   return ok_status();
 }
 
+// What a killed writer left behind is no shard: temporary files, and a .bin that got its name when the .idx, written
+// last, did not. A .bin without either index is somebody else's.
+Status remove_rubbish(FileSystem& files, const std::string& prefix) {
+  const bool is_unfinished = files.exists(temporary(idx_name(prefix))) && !files.exists(idx_name(prefix));
+  if (is_unfinished && files.exists(bin_name(prefix))) {
+    TRY(files.remove_file(bin_name(prefix)));
+    TRY(files.sync_directory(parent_of(prefix)));  // before the temporary index, which is how it was known
+  }
+  for (const std::string& path : {temporary(bin_name(prefix)), temporary(idx_name(prefix))}) {
+    if (files.exists(path)) {
+      TRY(files.remove_file(path));
+    }
+  }
+  return ok_status();
+}
+
 // Makes the folders that are missing and their entries durable.
 Status make_durable_directories(FileSystem& files, const std::string& path) {
   std::vector<std::string> parents;  // of the folders that will be new
@@ -142,24 +158,15 @@ TokenShardWriter::TokenShardWriter(TokenShardWriter&& other) noexcept
 TokenShardWriter::~TokenShardWriter() {
   if (!is_finished_) {
     bin_.reset();
-    for (const std::string& path : {temporary(bin_name(prefix_)), temporary(idx_name(prefix_))}) {
-      if (files_->exists(path)) {
-        const Status ignored = files_->remove_file(path);  // cleaning up after an error that was told
-        static_cast<void>(ignored);
-      }
-    }
+    const Status ignored = remove_rubbish(*files_, prefix_);  // cleaning up after an error that was told
+    static_cast<void>(ignored);
   }
 }
 
 Result<TokenShardWriter> TokenShardWriter::create(FileSystem& files, std::string prefix,
                                                   std::int64_t vocab_size) {
+  TRY(remove_rubbish(files, prefix));
   TRY(refuse_existing(files, prefix));
-  // What a killed writer left behind is no shard.
-  for (const std::string& path : {temporary(bin_name(prefix)), temporary(idx_name(prefix))}) {
-    if (files.exists(path)) {
-      TRY(files.remove_file(path));
-    }
-  }
   TRY(make_durable_directories(files, parent_of(prefix)));
   TRY_ASSIGN(std::unique_ptr<WritableFile> bin, files.create(temporary(bin_name(prefix))));
   TokenShardWriter writer(files, std::move(prefix), vocab_size);
@@ -215,6 +222,8 @@ Status TokenShardWriter::finish() {
   TRY(write_token_index(*idx, type_, lengths_, documents));
   TRY(idx->sync());
   TRY(idx->close());
+  // Durable first: a .bin beside a temporary index is known to be unfinished.
+  TRY(files_->sync_directory(parent_of(prefix_)));
   TRY(files_->rename(temporary(bin_name(prefix_)), bin_name(prefix_)));
   TRY(files_->sync_directory(parent_of(prefix_)));
   TRY(files_->rename(temporary(idx_name(prefix_)), idx_name(prefix_)));

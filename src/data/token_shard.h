@@ -18,10 +18,11 @@ namespace cairn::data {
 TokenType token_type_for_vocabulary(std::int64_t vocab_size);
 
 // Writes a new shard. Both files are written under temporary names; finish() makes them durable and renames
-// .bin, then .idx: a shard whose .idx exists is whole. An existing shard is never overwritten.
+// .bin, then .idx: a shard whose .idx exists is whole. An existing shard is never overwritten; what a killed writer
+// left (a .bin beside a temporary .idx included) is removed by the next one.
 class TokenShardWriter {
  public:
-  // kCannotWrite when PREFIX.bin or PREFIX.idx exists.
+  // kCannotWrite when PREFIX.bin or PREFIX.idx exists, unless as the rubbish of a killed writer.
   static Result<TokenShardWriter> create(FileSystem& files, std::string prefix, std::int64_t vocab_size);
   ~TokenShardWriter();  // removes the temporary files unless finished
   TokenShardWriter(TokenShardWriter&&) noexcept;

@@ -86,16 +86,46 @@ TEST(TokenShard, ACrashLeavesAWholeShardOrNone) {
   const std::int64_t num_operations = counting.num_operations();
   ASSERT_GT(num_operations, 5);
   for (std::int64_t k = 0; k < num_operations; ++k) {
-    SimFileSystem files(static_cast<std::uint64_t>(100 + k));
-    files.stop_at(k);
-    EXPECT_FALSE(write(files, "d/a", 100, documents).ok());
-    files.crash();
-    if (files.exists("d/a.idx")) {
-      const Result<TokenShard> shard = TokenShard::open(files, "d/a");
-      ASSERT_TRUE(shard.ok()) << k << ": " << shard.status().message();
-      EXPECT_EQ(shard->num_tokens(), 4);
+    for (std::uint64_t seed = 100; seed < 116;
+         ++seed) {  // the odd ones kill the process, the even ones the power
+      SimFileSystem files(seed);
+      files.stop_at(k);
+      EXPECT_FALSE(write(files, "d/a", 100, documents).ok());
+      seed % 2 == 0 ? files.crash() : files.kill_process();
+      files.clear_faults();
+      if (files.exists("d/a.idx")) {
+        const Result<TokenShard> shard = TokenShard::open(files, "d/a");
+        ASSERT_TRUE(shard.ok()) << k << ", seed " << seed << ": " << shard.status().message();
+        EXPECT_EQ(shard->num_tokens(), 4);
+      } else {  // what is left is in nobody's way
+        const Status again = write(files, "d/a", 100, documents);
+        ASSERT_TRUE(again.ok()) << k << ", seed " << seed << ": " << again.message();
+        EXPECT_EQ(files.all_files().size(), 2U);
+      }
     }
   }
+}
+
+TEST(TokenShard, AFailureBetweenTheTwoRenamesLeavesNothing) {
+  const std::vector<Document> documents = {{1, 2, 3}};
+  SimFileSystem counting(6);
+  ASSERT_TRUE(write(counting, "a", 100, documents).ok());
+  const std::int64_t num_operations = counting.num_operations();
+  for (std::int64_t k = 0; k < num_operations; ++k) {
+    SimFileSystem files(6);
+    files.fail_at(k, {StatusCode::kIo, "the disk does not answer"});
+    EXPECT_EQ(write(files, "a", 100, documents).code(), StatusCode::kIo);
+    if (k + 1 < num_operations) {  // the last one makes the name of a whole shard durable
+      EXPECT_TRUE(files.all_files().empty()) << k;
+    }
+  }
+}
+
+TEST(TokenShard, ABinAloneIsNotOursToRemove) {
+  SimFileSystem files(7);
+  ASSERT_TRUE(files.replace_text("a.bin", "somebody's ids").ok());
+  EXPECT_EQ(write(files, "a", 100, {{3}}).code(), StatusCode::kCannotWrite);
+  EXPECT_EQ(*files.read_text("a.bin"), "somebody's ids");
 }
 
 TEST(TokenShard, IdsBeyondTheVocabularyAreNamedWithFileAndByte) {
