@@ -11,12 +11,14 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "commands.h"
+#include "device/host_memory.h"
 #include "nn/model_config.h"
 #include "planner/flops.h"
 #include "planner/process_memory.h"
 #include "planner/training_plan.h"
-#include "tokenizer/tokenizer.h"
 #include "train/run_config.h"
+#include "train/run_inputs.h"
+#include "train/run_memory.h"
 
 namespace cairn::apps {
 namespace {
@@ -42,35 +44,23 @@ struct RunPlan {
   nn::ModelConfig model;
   ParameterCounts parameters;
   std::unique_ptr<planner::TrainingPlan> memory;
-  planner::ProcessMemory process;
+  train::RunMemory process;
+  std::int64_t available_bytes = kMemoryUnknown;
   int num_threads = 1;
   double step_flops = 0;           // of the largest step
   double step_flops_megatron = 0;  // of the largest step
   double run_flops = 0;
 };
 
-Result<std::int64_t> tokenizer_size(FileSystem& files, const std::string& path) {
-  TRY_ASSIGN(const std::string text, files.read_text(path));
-  const Result<tokenizer::Tokenizer> parsed = tokenizer::Tokenizer::from_json(text);
-  if (!parsed.ok()) {
-    return parsed.status().with_context(path);
-  }
-  return parsed->vocab_size();
-}
-
-// A size in the run file makes the tokenizer unnecessary here: recipes are planned before the data exist.
+// What `cairn train` reads, with its checks. Recipes are planned before the tokenizer exists: sizes in the run file
+// are enough then.
 Result<nn::ModelConfig> read_model_config(FileSystem& files, const train::RunConfig& config) {
-  if (!config.model.from.empty()) {
-    const std::string path = config.model.from + "/config.json";
-    TRY_ASSIGN(const std::string text, files.read_text(path));
-    Result<nn::ModelConfig> model = nn::model_config_from_json(text);
-    return model.ok() ? model : Result<nn::ModelConfig>(model.status().with_context(path));
+  const bool has_sizes = config.model.from.empty() && config.model.vocab_size > 0;
+  if (has_sizes && (config.tokenizer.file.empty() || !files.exists(config.tokenizer.file))) {
+    return train::model_config_from_run(config, config.model.vocab_size);
   }
-  std::int64_t vocab_size = config.model.vocab_size;
-  if (vocab_size == 0) {
-    TRY_ASSIGN(vocab_size, tokenizer_size(files, config.tokenizer.file));
-  }
-  return train::model_config_from_run(config, vocab_size);
+  TRY_ASSIGN(const train::RunInputs inputs, train::read_run_inputs(files, config));
+  return inputs.model;
 }
 
 ParameterCounts count_parameters(const nn::ModelConfig& model) {
@@ -93,7 +83,9 @@ Result<RunPlan> make_run_plan(const PlanOptions& options, FileSystem& files) {
   plan.parameters = count_parameters(plan.model);
   plan.memory =
       planner::make_training_plan(train::training_plan_inputs(plan.config, plan.model, plan.num_threads));
-  plan.process = planner::estimate_process_memory(plan.memory->plan.total_bytes(), plan.num_threads);
+  TRY_ASSIGN(plan.process, train::estimate_run_memory(files, plan.config, plan.memory->plan.total_bytes(),
+                                                      plan.num_threads));
+  plan.available_bytes = available_memory_bytes(files);
   const std::int64_t sequence = plan.config.train.sequence;
   const auto batch = static_cast<double>(plan.run.max_batch);
   plan.step_flops = batch * planner::training_flops(plan.model, sequence);
@@ -164,16 +156,40 @@ std::string memory_text(const RunPlan& plan) {
     const auto lifetime = static_cast<Lifetime>(i);
     text += memory_row(lifetime_name(lifetime), plan.memory->plan.region_bytes(lifetime));
   }
-  text += memory_row("arenas", plan.process.arena_bytes);
-  text += memory_row("program", plan.process.base_bytes, "  estimated");
-  text += memory_row("threads", plan.process.thread_bytes, fmt::format("  estimated, {}", plan.num_threads));
-  text += memory_row("process", plan.process.total());
+  const planner::ProcessMemory& process = plan.process.process;
+  text += memory_row("arenas", process.arena_bytes);
+  text += memory_row("data order", process.data_bytes,
+                     plan.process.missing_shards.empty() ? "" : "  without shards that were not found");
+  text += memory_row("program", process.base_bytes, "  estimated");
+  text += memory_row("threads", process.thread_bytes, fmt::format("  estimated, {}", plan.num_threads));
+  text += memory_row("process", process.total());
+  if (plan.available_bytes != kMemoryUnknown) {
+    const bool fits = planner::check_memory_fits(process, plan.available_bytes).ok();
+    text += memory_row("available here", plan.available_bytes, fits ? "  fits" : "  does not fit");
+  }
+  for (const std::string& prefix : plan.process.missing_shards) {
+    text += row("shard not found", prefix);
+  }
   return text;
 }
 
 std::string as_text(const RunPlan& plan, const PlanOptions& options) {
   return fmt::format("run {}, in {}\n", plan.config.run.name, plan.config.run.folder) + model_text(plan) +
          length_text(plan) + compute_text(plan, options.tokens_per_s) + memory_text(plan);
+}
+
+// Whether it fits here; null where the system does not tell.
+std::string memory_verdict_json(const RunPlan& plan) {
+  const bool is_known = plan.available_bytes != kMemoryUnknown;
+  const bool fits = planner::check_memory_fits(plan.process.process, plan.available_bytes).ok();
+  std::string shards;
+  for (const std::string& prefix : plan.process.missing_shards) {
+    shards += shards.empty() ? "" : ", ";
+    append_json_string(shards, prefix);
+  }
+  return fmt::format("  \"available_bytes\": {}, \"fits\": {},\n  \"missing_shards\": [{}]\n}}\n",
+                     is_known ? fmt::format("{}", plan.available_bytes) : "null",
+                     is_known ? (fits ? "true" : "false") : "null", shards);
 }
 
 std::string as_json(const RunPlan& plan, const PlanOptions& options) {
@@ -205,9 +221,11 @@ std::string as_json(const RunPlan& plan, const PlanOptions& options) {
     const auto lifetime = static_cast<Lifetime>(i);
     text += fmt::format("\"{}\": {}, ", lifetime_name(lifetime), plan.memory->plan.region_bytes(lifetime));
   }
-  text += fmt::format("\"arenas\": {}, \"program\": {}, \"threads\": {}, \"process\": {}}}\n}}\n",
-                      plan.process.arena_bytes, plan.process.base_bytes, plan.process.thread_bytes,
-                      plan.process.total());
+  const planner::ProcessMemory& process = plan.process.process;
+  text += fmt::format(
+      "\"arenas\": {}, \"data_order\": {}, \"program\": {}, \"threads\": {}, \"process\": {}}},\n",
+      process.arena_bytes, process.data_bytes, process.base_bytes, process.thread_bytes, process.total());
+  text += memory_verdict_json(plan);
   return text;
 }
 

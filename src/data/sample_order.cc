@@ -17,7 +17,7 @@ constexpr double kLastEpochShare = 0.80;
 constexpr std::int64_t kSequenceMax = std::int64_t{1} << 30;
 constexpr std::int64_t kIndexMax = std::numeric_limits<std::int32_t>::max();
 
-Status check_options(std::span<const std::int32_t> lengths, const SampleOrderOptions& options) {
+Status check_options(std::int64_t num_documents, const SampleOrderOptions& options) {
   if (options.sequence < 1 || options.sequence > kSequenceMax) {
     return usage_error(
         fmt::format("sequence length {} is not between 1 and {}", options.sequence, kSequenceMax));
@@ -29,35 +29,52 @@ Status check_options(std::span<const std::int32_t> lengths, const SampleOrderOpt
   if (options.keep_tail && options.shuffle) {
     return usage_error("the last, shorter sample is kept only where samples are not shuffled");
   }
-  if (static_cast<std::int64_t>(lengths.size()) > kIndexMax) {
-    return bad_data(fmt::format("{} sequences are more than one source can have", lengths.size()));
+  if (num_documents > kIndexMax) {
+    return bad_data(fmt::format("{} sequences are more than one source can have", num_documents));
   }
   return ok_status();
 }
 
 }  // namespace
 
-Result<SampleOrder> SampleOrder::build(std::span<const std::int32_t> lengths,
-                                       const SampleOrderOptions& options) {
-  TRY(check_options(lengths, options));
+Result<SampleOrderSize> sample_order_size(std::int64_t num_documents, std::int64_t num_tokens,
+                                          const SampleOrderOptions& options) {
+  TRY(check_options(num_documents, options));
   const std::int64_t sequence = options.sequence;
-  SampleOrder order;
-  order.options_ = options;
-  order.tokens_per_epoch_ = std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0});
-  const std::int64_t tokens = order.tokens_per_epoch_;
-  if (tokens < (options.keep_tail ? 2 : sequence + 1)) {
-    return bad_data(fmt::format("{} tokens are not enough for one sample of {} + 1", tokens, sequence));
+  if (num_tokens < (options.keep_tail ? 2 : sequence + 1)) {
+    return bad_data(fmt::format("{} tokens are not enough for one sample of {} + 1", num_tokens, sequence));
   }
+  SampleOrderSize size;
   const std::int64_t requested = options.keep_tail ? 0 : options.num_samples * sequence + 1;
-  order.num_epochs_ = std::max<std::int64_t>(1, (requested + tokens - 1) / tokens);
-  const auto num_documents = static_cast<std::int64_t>(lengths.size());
-  if (order.num_epochs_ > kIndexMax / num_documents) {
+  size.num_epochs = std::max<std::int64_t>(1, (requested + num_tokens - 1) / num_tokens);
+  if (size.num_epochs > kIndexMax / num_documents) {
     return bad_data(
         fmt::format("{} samples need {} epochs of {} sequences: more than {} entries in the order",
-                    options.num_samples, order.num_epochs_, num_documents, kIndexMax));
+                    options.num_samples, size.num_epochs, num_documents, kIndexMax));
   }
-  const std::int64_t stream_tokens = order.num_epochs_ * tokens;
-  order.num_samples_ = (stream_tokens - 1 + (options.keep_tail ? sequence - 1 : 0)) / sequence;
+  const std::int64_t stream_tokens = size.num_epochs * num_tokens;
+  size.num_samples = (stream_tokens - 1 + (options.keep_tail ? sequence - 1 : 0)) / sequence;
+  if (options.shuffle && size.num_samples >= std::int64_t{std::numeric_limits<std::uint32_t>::max()} - 1) {
+    return bad_data(fmt::format("{} samples are more than one shuffled source can have", size.num_samples));
+  }
+  constexpr std::int64_t kEntryBytes = sizeof(std::int32_t) + sizeof(std::int64_t);
+  constexpr std::int64_t kShuffleBytes = sizeof(std::uint32_t);
+  size.num_bytes = size.num_epochs * num_documents * kEntryBytes +
+                   (options.shuffle ? size.num_samples * kShuffleBytes : 0);
+  return size;
+}
+
+Result<SampleOrder> SampleOrder::build(std::span<const std::int32_t> lengths,
+                                       const SampleOrderOptions& options) {
+  const auto num_documents = static_cast<std::int64_t>(lengths.size());
+  const std::int64_t sequence = options.sequence;
+  const std::int64_t tokens = std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0});
+  TRY_ASSIGN(const SampleOrderSize size, sample_order_size(num_documents, tokens, options));
+  SampleOrder order;
+  order.options_ = options;
+  order.tokens_per_epoch_ = tokens;
+  order.num_epochs_ = size.num_epochs;
+  order.num_samples_ = size.num_samples;
   const std::int64_t samples_before_last = ((order.num_epochs_ - 1) * tokens - 1) / sequence;
   bool separate_last_epoch = false;
   if (order.num_epochs_ > 1) {
@@ -75,10 +92,6 @@ Result<SampleOrder> SampleOrder::build(std::span<const std::int32_t> lengths,
     order.stream_ends_.push_back(end);
   }
   if (options.shuffle) {
-    if (order.num_samples_ >= std::int64_t{std::numeric_limits<std::uint32_t>::max()} - 1) {
-      return bad_data(
-          fmt::format("{} samples are more than one shuffled source can have", order.num_samples_));
-    }
     order.build_shuffle_index(separate_last_epoch ? samples_before_last : order.num_samples_, random);
   }
   return order;

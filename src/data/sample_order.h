@@ -24,6 +24,18 @@ struct SampleOrderOptions {
   bool keep_tail = false;  // the last, shorter sample counts too (evaluation); only without shuffle
 };
 
+// How large an order is, from counts alone.
+struct SampleOrderSize {
+  std::int64_t num_epochs = 1;
+  std::int64_t num_samples = 0;  // at least those asked for
+  std::int64_t num_bytes = 0;    // that a SampleOrder holds: document index, stream ends and shuffle index
+};
+
+// The size of the order that SampleOrder::build makes of `num_documents` sequences with `num_tokens` in all, with
+// its errors. Allocates nothing: ask before building.
+Result<SampleOrderSize> sample_order_size(std::int64_t num_documents, std::int64_t num_tokens,
+                                          const SampleOrderOptions& options);
+
 // A piece of one document.
 struct TokenSpan {
   std::int64_t document = 0;  // sequence number in the shard

@@ -96,6 +96,25 @@ TEST(SampleOrder, EvaluationReadsInOrderToTheLastToken) {
   EXPECT_EQ(SampleOrder::build(lengths, options).value().num_samples(), 2);
 }
 
+TEST(SampleOrder, ItsSizeIsKnownBeforeItIsBuilt) {
+  const std::vector<std::int32_t> lengths(50, 10);
+  for (const std::int64_t num_samples : {0, 150, 10'000}) {
+    SampleOrderOptions options;
+    options.sequence = 4;
+    options.num_samples = num_samples;
+    const SampleOrder order = SampleOrder::build(lengths, options).value();
+    const SampleOrderSize size = sample_order_size(50, 500, options).value();
+    EXPECT_EQ(size.num_epochs, order.num_epochs());
+    EXPECT_EQ(size.num_samples, order.num_samples());
+    EXPECT_EQ(size.num_bytes,
+              static_cast<std::int64_t>(order.document_index().size()) * 12 + order.num_samples() * 4);
+  }
+  SampleOrderOptions long_run;
+  long_run.sequence = 16;
+  long_run.num_samples = 2'000'000'000;
+  EXPECT_GT(sample_order_size(6, 100, long_run).value().num_bytes, 20'000'000'000);
+}
+
 TEST(SampleOrder, WhatCannotBeOrderedIsRefused) {
   const std::vector<std::int32_t> lengths = {3, 2};
   SampleOrderOptions options;

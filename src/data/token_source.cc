@@ -6,6 +6,20 @@
 
 namespace cairn::data {
 
+Result<std::int64_t> token_source_bytes(FileSystem& files, const std::string& prefix,
+                                        const SampleOrderOptions& options) {
+  TRY_ASSIGN(const TokenIndex index, read_token_index(files, prefix + ".idx", prefix + ".bin"));
+  const Result<SampleOrderSize> order = sample_order_size(index.num_sequences(), index.num_tokens, options);
+  if (!order.ok()) {
+    return order.status().with_context(prefix);
+  }
+  const std::span lengths(index.lengths);
+  const std::span offsets(index.offsets);
+  const std::span documents(index.documents);
+  return static_cast<std::int64_t>(lengths.size_bytes() + offsets.size_bytes() + documents.size_bytes()) +
+         order->num_bytes;
+}
+
 TokenSource::TokenSource(std::string prefix, TokenShard shard, SampleOrder order, std::int64_t vocab_size)
     : prefix_(std::move(prefix)),
       shard_(std::move(shard)),

@@ -18,6 +18,11 @@ struct TokenSourceOptions {
   std::int64_t vocab_size = 0;  // of the model; every id read is checked against it
 };
 
+// Memory that TokenSource::open of PREFIX takes for good: the shard's index and the order of the samples. Reads the
+// index file, builds no order. Errors as open() has them; kNoInput when the shard is not there.
+Result<std::int64_t> token_source_bytes(FileSystem& files, const std::string& prefix,
+                                        const SampleOrderOptions& options);
+
 // Immutable after open(); thread-safe.
 class TokenSource {
  public:

@@ -28,7 +28,7 @@ TEST(CpuFacts, CountsTheAffinityMask) {
   ASSERT_EQ(sched_getaffinity(0, sizeof(all), &all), 0);
   cpu_set_t one;
   CPU_ZERO(&one);
-  CPU_SET(sched_getcpu(), &one);
+  CPU_SET(static_cast<std::size_t>(sched_getcpu()), &one);
   ASSERT_EQ(sched_setaffinity(0, sizeof(one), &one), 0);
   EXPECT_EQ(num_usable_cpus(), 1);
   ASSERT_EQ(sched_setaffinity(0, sizeof(all), &all), 0);

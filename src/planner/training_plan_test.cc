@@ -66,7 +66,7 @@ TEST(TrainingPlan, WhatIsPlannedIsWhatIsAllocated) {
     allocated += memory->region(lifetime).num_bytes();
   }
   EXPECT_EQ(allocated, plan->plan.total_bytes());
-  EXPECT_EQ(allocated, estimate_process_memory(plan->plan.total_bytes(), 2).arena_bytes);
+  EXPECT_EQ(allocated, estimate_process_memory(plan->plan.total_bytes(), 0, 2).arena_bytes);
 }
 
 // No tensor of a 70B model is touched: a plan is arithmetic.
