@@ -1,8 +1,8 @@
 // Our GEMM against OpenBLAS on the same data, the two timed in turn, medians and bests printed.
 //   gemm_bench [--clock wall|cpu] [threads] [repeats] [filter, e.g. 2048x3072x768 or "TN backward_weight"]
-// The cpu clock counts the time of this process alone, so that other work on the machine weighs less; it adds up
-// threads and counts their waiting, so it is for one thread. With more, set OPENBLAS_THREAD_TIMEOUT=16: by default its
-// threads spin for milliseconds after a call and take cores from what is timed next.
+// The cpu clock counts the time of this process alone, so that other work on the machine weighs less; it adds
+// up threads and counts their waiting, so it is for one thread. With more, set OPENBLAS_THREAD_TIMEOUT=16: by
+// default its threads spin for milliseconds after a call and take cores from what is timed next.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
