@@ -26,6 +26,9 @@ def stop_once(cairn, work, index, draw, reference, duration_s, settings):
             continue
         if process.returncode < 0 and num_stops == 0:
             return None  # the signal came before the program listened: nothing was begun
+        if process.returncode == 11 and num_stops == 0:
+            check(run.steps() == [], "nothing saved, says the exit code, but there is a checkpoint")
+            return None  # it came before the first step
         check(process.returncode == 0, f"exit {process.returncode}: {err}")
         break
     if num_stops == 0:
