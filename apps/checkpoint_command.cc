@@ -24,8 +24,6 @@
 namespace cairn::apps {
 namespace {
 
-using checkpoint::join_path;
-
 void print_json(CommandContext& context, const Json& json) {
   context.out << json_to_text(json, 2) << '\n';
 }
@@ -35,7 +33,7 @@ Result<std::vector<checkpoint::StepFolder>> find_steps(FileSystem& files, const 
   if (!files.is_directory(path)) {
     return no_input(fmt::format("{} is no folder", path));
   }
-  if (const auto step = checkpoint::step_from_name(checkpoint::file_name(path))) {
+  if (const auto step = checkpoint::step_from_name(file_name(path))) {
     return std::vector<checkpoint::StepFolder>{{*step, path}};
   }
   const std::string inner = join_path(path, "checkpoints");

@@ -7,39 +7,6 @@
 
 namespace cairn::checkpoint {
 
-std::string join_path(std::string_view folder, std::string_view name) {
-  if (folder.empty()) {
-    return std::string(name);
-  }
-  return fmt::format("{}{}{}", folder, folder.back() == '/' ? "" : "/", name);
-}
-
-namespace {
-
-std::string_view without_trailing_slashes(std::string_view path) {
-  while (path.size() > 1 && path.back() == '/') {
-    path.remove_suffix(1);
-  }
-  return path;
-}
-
-}  // namespace
-
-std::string parent_path(const std::string& path) {
-  const std::string_view trimmed = without_trailing_slashes(path);
-  const std::size_t slash = trimmed.rfind('/');
-  if (slash == std::string_view::npos) {
-    return ".";
-  }
-  return slash == 0 ? "/" : std::string(without_trailing_slashes(trimmed.substr(0, slash)));
-}
-
-std::string file_name(const std::string& path) {
-  const std::string_view trimmed = without_trailing_slashes(path);
-  const std::size_t slash = trimmed.rfind('/');
-  return std::string(slash == std::string_view::npos ? trimmed : trimmed.substr(slash + 1));
-}
-
 Status naming(const Status& status, const std::string& path) {
   const bool is_named = status.message().find(path) != std::string::npos;
   return status.ok() || is_named ? status : status.with_context(path);

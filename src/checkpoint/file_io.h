@@ -1,4 +1,4 @@
-// What the files of this module share: paths, whole small files, copies, and a file that is hashed while it is
+// What the files of this module share: whole small files, copies, and a file that is hashed while it is
 // written. All through the file-system door; buffers are of fixed size.
 #pragma once
 
@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "base/status.h"
 #include "doors/file_system.h"
+#include "doors/path.h"
 
 namespace cairn::checkpoint {
 
@@ -20,10 +21,6 @@ namespace cairn::checkpoint {
 inline constexpr std::int64_t kIoChunkBytes = std::int64_t{1} << 20;
 // Small files (JSON, run.json) beyond this are not ours.
 inline constexpr std::int64_t kTextBytesMax = std::int64_t{64} << 20;
-
-std::string join_path(std::string_view folder, std::string_view name);
-std::string parent_path(const std::string& path);  // "." when there is no '/'
-std::string file_name(const std::string& path);    // the last part, trailing '/' ignored
 
 // The same status with `path` in front of its message, unless that names the path already.
 Status naming(const Status& status, const std::string& path);

@@ -11,18 +11,6 @@
 namespace cairn::checkpoint {
 namespace {
 
-TEST(Paths, AreJoinedAndCut) {
-  EXPECT_EQ(join_path("a", "b"), "a/b");
-  EXPECT_EQ(join_path("/", "b"), "/b");
-  EXPECT_EQ(join_path("", "b"), "b");
-  EXPECT_EQ(parent_path("a"), ".");
-  EXPECT_EQ(parent_path("/a"), "/");
-  EXPECT_EQ(parent_path("/a/b//"), "/a");
-  EXPECT_EQ(parent_path("/"), "/");
-  EXPECT_EQ(file_name("/a/b/"), "b");
-  EXPECT_EQ(file_name("b"), "b");
-}
-
 TEST(DurableDirectories, SurviveACrashAtAnyDepth) {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     SimFileSystem files(seed);

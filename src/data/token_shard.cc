@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/hash.h"
+#include "doors/path.h"
 
 namespace cairn::data {
 namespace {
@@ -28,11 +29,6 @@ std::string temporary(const std::string& path) {
   return path + ".tmp";
 }
 
-std::string parent_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-}
-
 Status refuse_existing(FileSystem& files, const std::string& prefix) {
   for (const std::string& path : {bin_name(prefix), idx_name(prefix)}) {
     if (files.exists(path)) {
@@ -48,7 +44,7 @@ Status remove_rubbish(FileSystem& files, const std::string& prefix) {
   const bool is_unfinished = files.exists(temporary(idx_name(prefix))) && !files.exists(idx_name(prefix));
   if (is_unfinished && files.exists(bin_name(prefix))) {
     TRY(files.remove_file(bin_name(prefix)));
-    TRY(files.sync_directory(parent_of(prefix)));  // before the temporary index, which is how it was known
+    TRY(files.sync_directory(parent_path(prefix)));  // before the temporary index, which is how it was known
   }
   for (const std::string& path : {temporary(bin_name(prefix)), temporary(idx_name(prefix))}) {
     if (files.exists(path)) {
@@ -61,8 +57,8 @@ Status remove_rubbish(FileSystem& files, const std::string& prefix) {
 // Makes the folders that are missing and their entries durable.
 Status make_durable_directories(FileSystem& files, const std::string& path) {
   std::vector<std::string> parents;  // of the folders that will be new
-  for (std::string at = path; at != "." && at != "/" && !files.exists(at); at = parent_of(at)) {
-    parents.push_back(parent_of(at));
+  for (std::string at = path; at != "." && at != "/" && !files.exists(at); at = parent_path(at)) {
+    parents.push_back(parent_path(at));
   }
   TRY(files.make_directories(path));
   for (const std::string& parent : parents) {
@@ -167,7 +163,7 @@ Result<TokenShardWriter> TokenShardWriter::create(FileSystem& files, std::string
                                                   std::int64_t vocab_size) {
   TRY(remove_rubbish(files, prefix));
   TRY(refuse_existing(files, prefix));
-  TRY(make_durable_directories(files, parent_of(prefix)));
+  TRY(make_durable_directories(files, parent_path(prefix)));
   TRY_ASSIGN(std::unique_ptr<WritableFile> bin, files.create(temporary(bin_name(prefix))));
   TokenShardWriter writer(files, std::move(prefix), vocab_size);
   writer.bin_ = std::move(bin);
@@ -223,11 +219,11 @@ Status TokenShardWriter::finish() {
   TRY(idx->sync());
   TRY(idx->close());
   // Durable first: a .bin beside a temporary index is known to be unfinished.
-  TRY(files_->sync_directory(parent_of(prefix_)));
+  TRY(files_->sync_directory(parent_path(prefix_)));
   TRY(files_->rename(temporary(bin_name(prefix_)), bin_name(prefix_)));
-  TRY(files_->sync_directory(parent_of(prefix_)));
+  TRY(files_->sync_directory(parent_path(prefix_)));
   TRY(files_->rename(temporary(idx_name(prefix_)), idx_name(prefix_)));
-  TRY(files_->sync_directory(parent_of(prefix_)));
+  TRY(files_->sync_directory(parent_path(prefix_)));
   is_finished_ = true;
   return ok_status();
 }

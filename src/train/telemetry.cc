@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "doors/path.h"
 
 namespace cairn::train {
 namespace {
@@ -13,10 +14,6 @@ namespace {
 Result<std::unique_ptr<FileOutput>> append_output(FileSystem& files, const std::string& path) {
   TRY_ASSIGN(std::unique_ptr<WritableFile> file, files.append_to(path));
   return std::make_unique<FileOutput>(std::move(file));
-}
-
-std::string parent_folder(const std::string& path) {
-  return path.substr(0, path.rfind('/'));
 }
 
 }  // namespace
@@ -39,7 +36,7 @@ Result<std::unique_ptr<Telemetry>> Telemetry::open(FileSystem& files, Logger& lo
   std::unique_ptr<Telemetry> telemetry(new Telemetry(log, std::move(options)));
   const TelemetryOptions& o = telemetry->options_;
   TRY(files.make_directories(o.metrics_path));
-  TRY(files.make_directories(parent_folder(o.log_file)));
+  TRY(files.make_directories(parent_path(o.log_file)));
   TRY_ASSIGN(telemetry->train_, append_output(files, o.metrics_path + "/train.jsonl"));
   TRY_ASSIGN(telemetry->eval_, append_output(files, o.metrics_path + "/eval.jsonl"));
   TRY_ASSIGN(telemetry->rank_log_, append_output(files, o.log_file));
