@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
+
 namespace cairn::planner {
 namespace {
 
@@ -26,6 +28,30 @@ std::unique_ptr<optim::Optimizer> declare_optimizer(const TrainingPlanInputs& in
 }
 
 }  // namespace
+
+Status check_countable(const TrainingPlanInputs& inputs) {
+  // In floating point, from above: no block keeps more than kCopies tensors of each of its widths.
+  constexpr double kCopies = 32.0;
+  constexpr double kBytesMax = 0x1p61;
+  const nn::ModelConfig& model = inputs.model;
+  const auto tokens = static_cast<double>(inputs.shape.batch) * static_cast<double>(inputs.shape.sequence);
+  const auto heads_width =
+      static_cast<double>(model.num_attention_heads) * static_cast<double>(model.head_dim);
+  const double block = kCopies * (static_cast<double>(model.hidden_size) +
+                                  static_cast<double>(model.intermediate_size) + heads_width);
+  const double per_token = static_cast<double>(model.num_hidden_layers + 2) * block +
+                           kCopies * static_cast<double>(model.vocab_size) +
+                           kCopies * static_cast<double>(inputs.max_microbatches);
+  const double parameters = 2.0 * kCopies * static_cast<double>(nn::num_parameters(model));
+  if (sizeof(float) * (tokens * per_token + parameters) < kBytesMax) {
+    return ok_status();
+  }
+  return bad_config(
+      fmt::format("train.microbatch = {} samples of train.sequence = {} tokens through {} layers are more "
+                  "bytes than can be "
+                  "counted\n      fix: lower train.microbatch or train.sequence, or choose a smaller model",
+                  inputs.shape.batch, inputs.shape.sequence, model.num_hidden_layers));
+}
 
 std::unique_ptr<TrainingPlan> make_training_plan(const TrainingPlanInputs& inputs) {
   auto result = std::make_unique<TrainingPlan>();

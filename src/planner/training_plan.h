@@ -7,6 +7,7 @@
 #include <memory>
 #include <variant>
 
+#include "base/status.h"
 #include "device/memory.h"
 #include "device/thread_pool.h"
 #include "nn/model.h"
@@ -43,7 +44,10 @@ struct TrainingPlan {
   void bind(const Memory& memory, ThreadPool& pool, std::function<double()> now_s);
 };
 
-// REQUIRES: a model configuration without faults, sizes >= 1. The result does not move: Memory keeps a pointer to
+// kBadConfig when sizes, each sound by itself, make together more bytes than 64 bits count: no plan can be made.
+Status check_countable(const TrainingPlanInputs& inputs);
+
+// REQUIRES: a model configuration without faults, sizes >= 1, check_countable. The result does not move: Memory keeps a pointer to
 // its plan.
 std::unique_ptr<TrainingPlan> make_training_plan(const TrainingPlanInputs& inputs);
 

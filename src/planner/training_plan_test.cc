@@ -69,6 +69,21 @@ TEST(TrainingPlan, WhatIsPlannedIsWhatIsAllocated) {
   EXPECT_EQ(allocated, estimate_process_memory(plan->plan.total_bytes(), 0, 2).arena_bytes);
 }
 
+// The bound is above what a plan really takes, for small and for large sizes.
+TEST(TrainingPlan, SizesThatCannotBeCountedAreRefused) {
+  TrainingPlanInputs inputs = small_inputs();
+  EXPECT_TRUE(check_countable(inputs).ok());
+  inputs.model.max_position_embeddings = std::int64_t{1} << 30;
+  for (inputs.shape.sequence = 32; check_countable(inputs).ok(); inputs.shape.sequence *= 2) {
+    ASSERT_LT(inputs.shape.sequence, std::int64_t{1} << 60);
+  }
+  EXPECT_EQ(check_countable(inputs).code(), StatusCode::kBadConfig);
+  inputs.shape.sequence = 100'000'000;
+  inputs.shape.batch = 1'000'000;
+  inputs.model.hidden_size = inputs.model.intermediate_size = nn::kWidthMax;
+  EXPECT_EQ(check_countable(inputs).code(), StatusCode::kBadConfig);
+}
+
 // No tensor of a 70B model is touched: a plan is arithmetic.
 TEST(TrainingPlan, PlansTheLargestApertusModel) {
   TrainingPlanInputs inputs = small_inputs();
