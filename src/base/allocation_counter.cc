@@ -29,7 +29,7 @@ struct Counters {
   std::atomic<std::uint64_t> deallocations{0};
   std::atomic<std::uint64_t> bytes{0};
 };
-constinit Counters counters;
+constinit Counters counters;  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
 
 }  // namespace
 

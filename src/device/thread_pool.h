@@ -39,7 +39,8 @@ class ThreadPool {
         [](void* context, int thread_index) {
           (*static_cast<std::remove_reference_t<Body>*>(context))(thread_index);
         },
-        const_cast<void*>(static_cast<const void*>(&body)));
+        // The callable gets its own type back above, const or not.
+        const_cast<void*>(static_cast<const void*>(&body)));  // NOLINT(cppcoreguidelines-pro-type-const-cast)
   }
 
   // Calls body(begin, end) on contiguous blocks of [0, count), at most one per worker.

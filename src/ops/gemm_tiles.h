@@ -184,6 +184,8 @@ inline LeftPanels k_major_matrix(const float* matrix, std::int64_t ld) {
 }
 
 // Writes the first `columns` columns of a tile, through a copy of full width.
+// A TileFunction's arguments and the size of the edge.
+// NOLINTNEXTLINE(readability-function-size)
 inline void multiply_edge_tile(TileFunction multiply, std::int64_t rows, std::int64_t columns,
                                std::int64_t depth, const float* a, std::int64_t a_stride, const float* b,
                                float* c, std::int64_t ldc, bool starts_from_c) {
