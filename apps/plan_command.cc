@@ -81,8 +81,10 @@ Result<RunPlan> make_run_plan(const PlanOptions& options, FileSystem& files) {
   plan.run = train::resolve_run(plan.config);
   plan.num_threads = train::num_worker_threads(plan.config);
   plan.parameters = count_parameters(plan.model);
-  plan.memory =
-      planner::make_training_plan(train::training_plan_inputs(plan.config, plan.model, plan.num_threads));
+  const planner::TrainingPlanInputs inputs =
+      train::training_plan_inputs(plan.config, plan.model, plan.num_threads);
+  TRY(planner::check_countable(inputs));
+  plan.memory = planner::make_training_plan(inputs);
   TRY_ASSIGN(plan.process, train::estimate_run_memory(files, plan.config, plan.memory->plan.total_bytes(),
                                                       plan.num_threads));
   plan.available_bytes = available_memory_bytes(files);

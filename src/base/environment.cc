@@ -4,7 +4,6 @@
 #include <cstdlib>
 #include <string_view>
 
-#include <sched.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -83,11 +82,6 @@ Environment read_environment() {
     environment.host = host.data();
   }
   environment.process_id = ::getpid();
-  cpu_set_t cpus;
-  CPU_ZERO(&cpus);
-  if (::sched_getaffinity(0, sizeof cpus, &cpus) == 0) {
-    environment.allowed_cpus = CPU_COUNT(&cpus);
-  }
   read_environment_variables(
       [](const std::string& name) -> std::optional<std::string> {
         const char* value = std::getenv(name.c_str());

@@ -24,7 +24,6 @@ struct Environment {
   std::optional<int> world_size;
   std::optional<int> local_rank;
   std::string job_id;
-  std::optional<int> allowed_cpus;  // CPUs that this process may run on
 };
 
 // The value of a variable or nothing.
