@@ -10,10 +10,12 @@
 #include "base/text.h"
 #include "config/config_text.h"
 #include "device/cpu_facts.h"
+#include "device/host_memory.h"
 #include "optim/batch_ramp.h"
 #include "optim/learning_rate.h"
 #include "planner/flops.h"
 #include "train/resume_rules.h"
+#include "train/run_memory.h"
 
 namespace cairn::train {
 namespace {
@@ -98,12 +100,23 @@ Trainer::~Trainer() {
 Result<std::unique_ptr<Trainer>> Trainer::open(const RunConfig& config, const TrainerDoors& doors) {
   TRY_ASSIGN(RunInputs inputs, read_run_inputs(doors.files, config));
   std::unique_ptr<Trainer> trainer(new Trainer(config, doors, std::move(inputs)));
-  TRY(trainer->open_data());  // before the folder: wrong data must not leave a used run folder behind
+  TRY(trainer->plan_memory());  // before anything large is taken
+  TRY(trainer->open_data());    // before the folder: wrong data must not leave a used run folder behind
   TRY(checkpoint::check_start(doors.files, config.run.folder, start_request(config)));
   TRY_ASSIGN(checkpoint::RunFolder run,
              checkpoint::RunFolder::open(doors.files, config.run.folder, doors.holder));
   TRY(trainer->start(std::move(run)));
   return trainer;
+}
+
+Status Trainer::plan_memory() {
+  const int num_threads = num_worker_threads(config_);
+  const planner::TrainingPlanInputs inputs = training_plan_inputs(config_, inputs_.model, num_threads);
+  TRY(planner::check_countable(inputs));
+  plan_ = planner::make_training_plan(inputs);
+  TRY_ASSIGN(const RunMemory memory,
+             estimate_run_memory(doors_.files, config_, plan_->plan.total_bytes(), num_threads));
+  return planner::check_memory_fits(memory.process, available_memory_bytes(doors_.files));
 }
 
 Status Trainer::open_data() {
@@ -134,7 +147,6 @@ Status Trainer::start(checkpoint::RunFolder run) {
   TRY_ASSIGN(const checkpoint::StartDecision decision,
              checkpoint::decide_start(doors_.files, *folder_, start_request(config_)));
   const int num_threads = num_worker_threads(config_);
-  plan_ = planner::make_training_plan(training_plan_inputs(config_, inputs_.model, num_threads));
   TRY_ASSIGN(Memory memory, Memory::create(plan_->plan));
   memory_ = std::make_unique<Memory>(std::move(memory));
   pool_ = std::make_unique<ThreadPool>(num_threads);
@@ -143,9 +155,6 @@ Status Trainer::start(checkpoint::RunFolder run) {
   retention_ = std::make_unique<checkpoint::Retention>(
       doors_.files, *folder_,
       checkpoint::RetentionRules{config_.checkpoint.keep.last, config_.checkpoint.keep.every});
-  for (std::int64_t count = 0; count <= resolved_.max_microbatches; ++count) {
-    schedules_.push_back(parallel::accumulation_schedule(count));
-  }
   peak_flops_ = measure_fma_peak_flops(*pool_);
   TRY(restore(decision));
   TRY(folder_->begin_attempt());  // from here on the folder is written to
@@ -304,10 +313,19 @@ Status Trainer::stopped() {
                       resolved_.steps, folder_->checkpoints_path())};
 }
 
+// Made when a number of microbatches comes up for the first time, before the step begins.
+const std::vector<parallel::WorkItem>& Trainer::schedule_of(std::int64_t num_microbatches) {
+  const auto [schedule, is_new] = schedules_.try_emplace(num_microbatches);
+  if (is_new) {
+    schedule->second = parallel::accumulation_schedule(num_microbatches);
+  }
+  return schedule->second;
+}
+
 Status Trainer::train_step(StepRecord& record) {
   const optim::BatchSize size = optim::batch_size_at(resolved_.batch, state_.consumed_samples);
   const std::int64_t num_microbatches = size.num_microbatches;
-  const std::vector<parallel::WorkItem>& schedule = schedules_[static_cast<std::size_t>(num_microbatches)];
+  const std::vector<parallel::WorkItem>& schedule = schedule_of(num_microbatches);
   const double learning_rate = optim::learning_rate(resolved_.learning_rate, state_.consumed_samples);
 
   const std::uint64_t allocations_before = allocation_count().allocations;

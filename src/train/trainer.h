@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -62,10 +63,12 @@ class Trainer {
   Status start(checkpoint::RunFolder run);
   Status restore(const checkpoint::StartDecision& decision);
   Status resume(const std::string& path);
+  Status plan_memory();
   Status open_data();
   Status open_telemetry();
   void describe_start(const checkpoint::StartDecision& decision);
 
+  const std::vector<parallel::WorkItem>& schedule_of(std::int64_t num_microbatches);
   Status train_step(StepRecord& record);
   void finish_record(const optim::BatchSize& batch, double step_s, StepRecord& record);
   // Evaluation, saves and stop requests after a step of `batch_samples` samples.
@@ -102,7 +105,7 @@ class Trainer {
   std::unique_ptr<parallel::Evaluator> evaluator_;
   std::unique_ptr<checkpoint::Retention> retention_;
   std::unique_ptr<Telemetry> telemetry_;
-  std::vector<std::vector<parallel::WorkItem>> schedules_;  // by number of microbatches
+  std::map<std::int64_t, std::vector<parallel::WorkItem>> schedules_;  // by number of microbatches
 
   checkpoint::TrainState state_;
   std::int64_t first_step_ = 0;  // step at which this attempt began
