@@ -12,7 +12,7 @@
 namespace cairn::apps {
 namespace {
 
-constexpr double kProgressEvery_s = 0.2;
+constexpr double kProgressEverySeconds = 0.2;
 
 Result<data::DocumentOptions> document_options(const TextOptions& options, const std::string& path) {
   using data::DocumentUnit;
@@ -56,7 +56,7 @@ class Bar {
       return;
     }
     const double now_s = context_.clock.monotonic_s();
-    if (now_s - drawn_s_ < kProgressEvery_s) {
+    if (now_s - drawn_s_ < kProgressEverySeconds) {
       return;
     }
     ProgressState state;

@@ -1,7 +1,6 @@
 #include "parallel/step_batch.h"
 
 #include <string>
-#include <utility>
 
 namespace cairn::parallel {
 namespace {
@@ -49,12 +48,12 @@ StepBatch StepBatch::declare(std::int64_t num_microbatches_max, std::int64_t bat
 
 void StepBatch::bind(const Memory& memory) {
   for (const Ids& ids : ids_) {
-    Rows rows{{memory.view(ids.tokens), memory.view(ids.targets), memory.view(ids.loss_mask),
+    const Rows rows{{memory.view(ids.tokens), memory.view(ids.targets), memory.view(ids.loss_mask),
                memory.view(ids.positions), memory.view(ids.first_key)},
               memory.view(ids.loss),
               memory.view(ids.dloss)};
     views_.push_back({rows.batch.view(), rows.loss_BT, rows.dloss_BT});
-    microbatches_.push_back(std::move(rows));
+    microbatches_.push_back(rows);
   }
 }
 
