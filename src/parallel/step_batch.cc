@@ -49,9 +49,9 @@ StepBatch StepBatch::declare(std::int64_t num_microbatches_max, std::int64_t bat
 void StepBatch::bind(const Memory& memory) {
   for (const Ids& ids : ids_) {
     const Rows rows{{memory.view(ids.tokens), memory.view(ids.targets), memory.view(ids.loss_mask),
-               memory.view(ids.positions), memory.view(ids.first_key)},
-              memory.view(ids.loss),
-              memory.view(ids.dloss)};
+                     memory.view(ids.positions), memory.view(ids.first_key)},
+                    memory.view(ids.loss),
+                    memory.view(ids.dloss)};
     views_.push_back({rows.batch.view(), rows.loss_BT, rows.dloss_BT});
     microbatches_.push_back(rows);
   }
