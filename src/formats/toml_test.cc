@@ -107,6 +107,13 @@ TEST(Toml, LettersBeyondAsciiBelongInStrings) {
   EXPECT_EQ(root.find("\xC3\xA9")->integer, 1);
 }
 
+TEST(Toml, WhatIsNoKeyIsNamed) {
+  EXPECT_NE(error_of("[=]\na = 1\n").find("saw '='"), std::string::npos);
+  EXPECT_NE(error_of("[[,]]\n").find("saw ','"), std::string::npos);
+  error_of("a = {= 1}");
+  error_of("\x01 = 1");
+}
+
 TEST(Toml, EmptyTextIsAnEmptyTable) {
   EXPECT_TRUE(parse_toml("", kLimits).value().table.empty());
   EXPECT_TRUE(parse_toml("# only\n", kLimits).value().table.empty());
