@@ -7,7 +7,7 @@ The files of a folder are checked as one translation unit: nearly all the time g
 headers, so that is several times quicker than file by file. A file whose file-local names clash with another's goes
 into a unit of its own. A folder is checked again when a file, a header of ours that it includes, or .clang-tidy
 changed. Without --tests the programs and modules are checked, not their tests (GoogleTest's macros trip the naming
-checks).
+checks). CUDA sources are not checked either: clang 14 does not know CUDA 13; nvcc's warnings are errors.
 """
 
 import argparse
@@ -25,6 +25,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 NOT_FOR_CLANG = {"-Wno-restrict", "-Werror"}
 NOT_CHECKED = re.compile(r"_(test|fuzz|bench)\.cc$|^tests/|^bench/|_tables?\.cc$")
+CUDA_SOURCE = re.compile(r"\.cu$")
 
 
 def read(path):
@@ -57,18 +58,27 @@ def text_of(paths):
     return "".join(f'#include "{path}"\n' for path in paths)
 
 
+def faulty_of(paths, flags):
+    """Those of `paths` that clang names in errors when all are compiled as one."""
+    result = subprocess.run(["clang++", *flags, "-w", "-fsyntax-only", "-ferror-limit=0", "-x", "c++", "-"],
+                            input=text_of(paths), capture_output=True, text=True)
+    named = set(re.findall(r"^(/[^:\n]+):\d+:\d+: (?:fatal )?error:", result.stderr, re.M))
+    faulty = [path for path in paths[1:] if path in named]
+    return faulty if faulty or result.returncode == 0 else paths[1:]  # else the first file or a header is at fault
+
+
 def without_clashes(paths, flags):
-    """Splits `paths` into lists whose files can be compiled as one: no two define a file-local name differently."""
+    """Splits `paths` into lists whose files can be compiled as one: no two define a file-local name differently.
+
+    Of three definitions of one name clang names only the second: what is left is compiled until nothing is at fault."""
     batches = []
     while paths:
-        result = subprocess.run(["clang++", *flags, "-w", "-fsyntax-only", "-ferror-limit=0", "-x", "c++", "-"],
-                                input=text_of(paths), capture_output=True, text=True)
-        named = set(re.findall(r"^(/[^:\n]+):\d+:\d+: (?:fatal )?error:", result.stderr, re.M))
-        clashing = [path for path in paths[1:] if path in named]
-        if result.returncode != 0 and not clashing:  # the first file or a header is at fault: clang-tidy will name it
-            clashing = paths[1:]
-        batches.append([path for path in paths if path not in clashing])
-        paths = clashing
+        batch, rest = paths, []
+        while faulty := faulty_of(batch, flags):
+            batch = [path for path in batch if path not in faulty]
+            rest += faulty
+        batches.append(batch)
+        paths = sorted(rest)
     return batches
 
 
@@ -98,12 +108,13 @@ def groups_of(build, wanted, with_tests):
     for entry in json.loads(read(os.path.join(build, "compile_commands.json"))):
         path = os.path.normpath(os.path.join(entry["directory"], entry["file"]))
         relative = os.path.relpath(path, ROOT)
-        if relative.startswith("..") or relative.startswith("build"):
+        if relative.startswith("..") or relative.startswith("build") or CUDA_SOURCE.search(relative):
             continue
         if path not in wanted and (wanted or (NOT_CHECKED.search(relative) and not with_tests)):
             continue
         words = shlex.split(entry["command"])[1:]
-        flags = [word for word in words if re.match(r"-[DIWUmf]|-std=", word) and word not in NOT_FOR_CLANG]
+        flags = [word for before, word in zip([""] + words, words)
+                 if (re.match(r"-[DIWUmf]|-std=|-isystem", word) and word not in NOT_FOR_CLANG) or before == "-isystem"]
         files = groups.setdefault((os.path.dirname(relative), tuple(flags)), [])
         if path not in files:
             files.append(path)
