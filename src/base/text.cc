@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 
 #include <fmt/format.h>
 
@@ -122,6 +124,59 @@ std::string format_time(std::int64_t wall_ns) {
                      second % 3600 / 60, second % 60, rest % 1'000'000'000 / 1000);
 }
 
+namespace {
+
+bool is_any_continuation(char c) {
+  return (static_cast<unsigned char>(c) & 0xC0U) == 0x80;
+}
+
+// True when the first six of eight bytes are two characters of three bytes whose second may be any continuation.
+bool are_two_plain_characters(std::uint64_t word) {
+  constexpr std::uint64_t kMask = 0xC0C0F0C0C0F0;
+  constexpr std::uint64_t kPattern = 0x8080E08080E0;
+  const auto is_plain = [](std::uint64_t lead) { return (lead & 0x0F) != 0x00 && (lead & 0x0F) != 0x0D; };
+  return (word & kMask) == kPattern && is_plain(word) && is_plain(word >> 24);
+}
+
+// Behind the valid text from `offset` on that needs no careful look: ASCII eight bytes at a time, two-byte characters, and the
+// three-byte ones whose second byte may be any continuation. Stops at the last bytes of the text, too.
+std::size_t skip_plain_utf8(std::string_view text, std::size_t offset) {
+  constexpr std::uint64_t kHighBits = 0x8080808080808080;
+  while (text.size() - offset >= 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, text.data() + offset, 8);
+    if ((word & kHighBits) == 0) {
+      offset += 8;
+      continue;
+    }
+    if constexpr (std::endian::native == std::endian::little) {
+      if (are_two_plain_characters(word)) {
+        offset += 6;
+        continue;
+      }
+      offset += static_cast<std::size_t>(std::countr_zero(word & kHighBits)) / 8;
+      if (text.size() - offset < 3) {
+        break;
+      }
+    }
+    const char* at = text.data() + offset;
+    const auto lead = static_cast<unsigned char>(*at);
+    if (lead < 0x80) {
+      ++offset;
+    } else if (lead >= 0xC2 && lead <= 0xDF && is_any_continuation(at[1])) {
+      offset += 2;
+    } else if (lead > 0xE0 && lead <= 0xEF && lead != 0xED && is_any_continuation(at[1]) &&
+               is_any_continuation(at[2])) {
+      offset += 3;
+    } else {
+      break;
+    }
+  }
+  return offset;
+}
+
+}  // namespace
+
 Utf8CodePoint decode_utf8(std::string_view text, std::size_t offset) {
   CHECK(offset < text.size(), "decode_utf8 beyond the text");
   const auto lead = static_cast<unsigned char>(text[offset]);
@@ -182,6 +237,10 @@ void append_utf8(std::string& out, char32_t code_point) {
 std::optional<std::size_t> find_invalid_utf8(std::string_view text) {
   std::size_t offset = 0;
   while (offset < text.size()) {
+    offset = skip_plain_utf8(text, offset);
+    if (offset == text.size()) {
+      break;
+    }
     const Utf8CodePoint next = decode_utf8(text, offset);
     if (!next.is_valid) {
       return offset;

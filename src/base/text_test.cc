@@ -1,6 +1,8 @@
 #include "base/text.h"
 
 #include <limits>
+#include <optional>
+#include <random>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -143,6 +145,40 @@ TEST(Text, SplitTrimAndNumbers) {
   EXPECT_FALSE(parse_int64("9223372036854775808").has_value());
   EXPECT_EQ(parse_double("1e-3"), 1e-3);
   EXPECT_FALSE(parse_double("1.0x").has_value());
+}
+
+// Eight bytes at a time is as good as one character at a time.
+TEST(Text, TheFirstInvalidByteIsFoundInAnyMixture) {
+  std::mt19937 random(11);
+  for (int i = 0; i < 20'000; ++i) {
+    std::string text;
+    const std::size_t size = random() % 60;
+    while (text.size() < size) {
+      switch (random() % 6) {
+        case 0:
+          text += static_cast<char>(random());
+          break;
+        case 1:
+          append_utf8(text, static_cast<char32_t>(0x80 + random() % 0x700));
+          break;
+        case 2:
+          append_utf8(text, static_cast<char32_t>(0x800 + random() % 0xD000));
+          break;
+        case 3:
+          append_utf8(text, static_cast<char32_t>(0x10000 + random() % 0x1000));
+          break;
+        default:
+          text.append(random() % 12, static_cast<char>('a' + random() % 26));
+      }
+    }
+    std::optional<std::size_t> expected;
+    for (std::size_t at = 0; at < text.size() && !expected;) {
+      const Utf8CodePoint c = decode_utf8(text, at);
+      expected = c.is_valid ? std::nullopt : std::optional(at);
+      at += static_cast<std::size_t>(c.length);
+    }
+    ASSERT_EQ(find_invalid_utf8(text), expected) << "text " << i;
+  }
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "doors/file_system.h"
 
 #include <cstddef>
+#include <utility>
 
 namespace cairn {
 namespace {
@@ -20,7 +21,23 @@ Status write_new_file(FileSystem& files, const std::string& path, std::string_vi
   return file->close();
 }
 
+class CopiedFile : public MappedFile {
+ public:
+  explicit CopiedFile(std::vector<std::byte> bytes) : bytes_(std::move(bytes)) {}
+  std::span<const std::byte> bytes() const override { return bytes_; }
+
+ private:
+  std::vector<std::byte> bytes_;
+};
+
 }  // namespace
+
+Result<std::unique_ptr<MappedFile>> FileSystem::map(const std::string& path) {
+  TRY_ASSIGN(const std::unique_ptr<ReadableFile> file, open(path));
+  std::vector<std::byte> bytes(static_cast<std::size_t>(file->size()));
+  TRY(file->read(0, bytes));
+  return std::unique_ptr<MappedFile>(std::make_unique<CopiedFile>(std::move(bytes)));
+}
 
 Result<std::string> FileSystem::read_text(const std::string& path) {
   TRY_ASSIGN(const std::unique_ptr<ReadableFile> file, open(path));

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "doors/mapped_file.h"
 
 namespace cairn {
 
@@ -29,7 +30,9 @@ class WritableFile {
 class ReadableFile {
  public:
   virtual ~ReadableFile() = default;
-  virtual std::int64_t size() const = 0;
+  virtual std::int64_t size() const = 0;  // when it was opened
+  virtual std::int64_t modified_ns()
+      const = 0;  // when it was last changed, as of opening; only to be compared
   // Reads exactly out.size() bytes at `offset`; kBadData when the file ends before.
   virtual Status read(std::int64_t offset, std::span<std::byte> out) const = 0;
 };
@@ -49,11 +52,15 @@ class FileSystem {
   // Opens for appending, creating it when missing.
   virtual Result<std::unique_ptr<WritableFile>> append_to(const std::string& path) = 0;
   virtual Result<std::unique_ptr<ReadableFile>> open(const std::string& path) = 0;  // kNoInput when missing
+  // The file as memory (mapped_file.h); kNoInput when missing. A copy of its bytes where there is no real disk.
+  virtual Result<std::unique_ptr<MappedFile>> map(const std::string& path);
   virtual bool exists(const std::string& path) = 0;
   virtual bool is_directory(const std::string& path) = 0;
   virtual Result<std::vector<std::string>> list(const std::string& directory) = 0;  // names, sorted
   virtual Status make_directories(const std::string& path) = 0;                     // ok when it exists
   virtual Status rename(const std::string& from, const std::string& to) = 0;        // atomic; replaces a file
+  // Takes the end of a file away. kBadData when it has fewer than `size` bytes.
+  virtual Status cut_file(const std::string& path, std::int64_t size) = 0;
   virtual Status remove_file(const std::string& path) = 0;
   virtual Status remove_tree(const std::string& path) = 0;     // ok when missing
   virtual Status sync_directory(const std::string& path) = 0;  // makes creations and renames in it durable

@@ -106,6 +106,18 @@ TEST_P(AnyFileSystem, DirectoriesAreMadeListedAndRemoved) {
   EXPECT_FALSE(files_->exists(path("x")));
 }
 
+TEST_P(AnyFileSystem, CutFilesEndEarlierAndTellThatTheyChanged) {
+  const std::string path = root_ + "/a";
+  ASSERT_TRUE(files_->replace_text(path, "0123456789").ok());
+  const std::int64_t before_ns = files_->open(path).value()->modified_ns();
+  ASSERT_TRUE(files_->cut_file(path, 4).ok());
+  ASSERT_TRUE(files_->append_to(path).value()->append(bytes_of("x")).ok());
+  EXPECT_EQ(files_->read_text(path).value(), "0123x");
+  EXPECT_EQ(files_->cut_file(path, 6).code(), StatusCode::kBadData);
+  EXPECT_EQ(files_->cut_file(root_ + "/missing", 0).code(), StatusCode::kNoInput);
+  EXPECT_GE(files_->open(path).value()->modified_ns(), before_ns);
+}
+
 TEST_P(AnyFileSystem, RenameReplacesFilesAndMovesDirectories) {
   write("a", "new");
   write("b", "old");

@@ -19,6 +19,8 @@
 namespace cairn {
 namespace {
 
+constexpr std::int64_t kNsPerSecond = 1'000'000'000;
+
 enum class Intent { kRead, kWrite };
 
 StatusCode code_of(int error, Intent intent) {
@@ -134,10 +136,14 @@ class RealWritableFile : public WritableFile {
 
 class RealReadableFile : public ReadableFile {
  public:
-  RealReadableFile(std::string path, int descriptor, std::int64_t size)
-      : path_(std::move(path)), descriptor_(descriptor), size_(size) {}
+  RealReadableFile(std::string path, int descriptor, const struct stat& facts)
+      : path_(std::move(path)),
+        descriptor_(descriptor),
+        size_(facts.st_size),
+        modified_ns_(facts.st_mtim.tv_sec * kNsPerSecond + facts.st_mtim.tv_nsec) {}
 
   std::int64_t size() const override { return size_; }
+  std::int64_t modified_ns() const override { return modified_ns_; }
 
   Status read(std::int64_t offset, std::span<std::byte> out) const override {
     CHECK(offset >= 0, "a file offset is never negative");
@@ -163,6 +169,7 @@ class RealReadableFile : public ReadableFile {
   std::string path_;
   Descriptor descriptor_;
   std::int64_t size_;
+  std::int64_t modified_ns_;
 };
 
 class RealFileLock : public FileLock {
@@ -252,17 +259,16 @@ class RealFileSystem : public FileSystem {
   }
 
   Result<std::unique_ptr<ReadableFile>> open(const std::string& path) override {
-    // O_NONBLOCK: a named pipe is refused below instead of waited for.
-    Descriptor descriptor(open_retrying(path, O_RDONLY | O_NONBLOCK));
     struct stat facts = {};
-    if (!descriptor.is_open() || ::fstat(descriptor.value(), &facts) != 0) {
-      return failure("cannot open", path, errno, Intent::kRead);
-    }
-    if (!S_ISREG(facts.st_mode)) {
-      return no_input(fmt::format("cannot open '{}': it is not a regular file", path));
-    }
-    return std::unique_ptr<ReadableFile>(
-        std::make_unique<RealReadableFile>(path, descriptor.release(), facts.st_size));
+    TRY_ASSIGN(const int descriptor, open_for_reading(path, facts));
+    return std::unique_ptr<ReadableFile>(std::make_unique<RealReadableFile>(path, descriptor, facts));
+  }
+
+  Result<std::unique_ptr<MappedFile>> map(const std::string& path) override {
+    struct stat facts = {};
+    TRY_ASSIGN(const int descriptor, open_for_reading(path, facts));
+    const Descriptor closer(descriptor);
+    return map_descriptor(descriptor, static_cast<std::size_t>(facts.st_size), path);
   }
 
   bool exists(const std::string& path) override {
@@ -308,6 +314,20 @@ class RealFileSystem : public FileSystem {
     if (::rename(from.c_str(), to.c_str()) != 0) {
       const int error = errno;
       return change_failure("cannot rename", fmt::format("{}' to '{}", from, to), error);
+    }
+    return ok_status();
+  }
+
+  Status cut_file(const std::string& path, std::int64_t size) override {
+    struct stat facts = {};
+    if (::stat(path.c_str(), &facts) != 0) {
+      return change_failure("cannot cut", path, errno);
+    }
+    if (facts.st_size < size) {
+      return bad_data(fmt::format("'{}' has {} bytes, at least {} were expected", path, facts.st_size, size));
+    }
+    if (::truncate(path.c_str(), size) != 0) {
+      return change_failure("cannot cut", path, errno);
     }
     return ok_status();
   }
@@ -367,6 +387,19 @@ class RealFileSystem : public FileSystem {
   }
 
  private:
+  // A descriptor of a regular file, and what is known of it.
+  static Result<int> open_for_reading(const std::string& path, struct stat& facts) {
+    // O_NONBLOCK: a named pipe is refused below instead of waited for.
+    Descriptor descriptor(open_retrying(path, O_RDONLY | O_NONBLOCK));
+    if (!descriptor.is_open() || ::fstat(descriptor.value(), &facts) != 0) {
+      return failure("cannot open", path, errno, Intent::kRead);
+    }
+    if (!S_ISREG(facts.st_mode)) {
+      return no_input(fmt::format("cannot open '{}': it is not a regular file", path));
+    }
+    return descriptor.release();
+  }
+
   static Result<std::unique_ptr<WritableFile>> open_for_writing(const std::string& path, int flags,
                                                                 std::string_view action) {
     const int descriptor = open_retrying(path, flags);

@@ -21,7 +21,8 @@ namespace cairn {
 struct SimNode {
   bool is_directory = false;
   std::vector<std::byte> bytes;
-  std::size_t durable_size = 0;  // files only grow, so what is synced is a prefix
+  std::size_t durable_size = 0;  // files grow or are cut, so what is synced is a prefix
+  std::int64_t num_changes = 0;  // stands for the time of the last one
   std::map<std::string, std::shared_ptr<SimNode>> entries;
   std::map<std::string, std::shared_ptr<SimNode>> durable_entries;
 };
@@ -168,6 +169,7 @@ struct SimFileSystem::Disk {
   // Appends as much as the disk has room for; the rest of a torn append is lost.
   void append(SimNode& node, std::span<const std::byte> bytes) {
     node.bytes.insert(node.bytes.end(), bytes.begin(), bytes.end());
+    ++node.num_changes;
     free_bytes -= static_cast<std::int64_t>(bytes.size());
   }
 
@@ -293,9 +295,11 @@ class SimReadableFile : public ReadableFile {
   SimReadableFile(std::shared_ptr<SimFileSystem::Disk> disk, NodePtr node, std::string path)
       : disk_(std::move(disk)), node_(std::move(node)), path_(std::move(path)), epoch_(disk_->epoch) {
     size_ = static_cast<std::int64_t>(node_->bytes.size());
+    num_changes_ = node_->num_changes;
   }
 
   std::int64_t size() const override { return size_; }
+  std::int64_t modified_ns() const override { return num_changes_; }
 
   Status read(std::int64_t offset, std::span<std::byte> out) const override {
     const std::lock_guard lock(disk_->mutex);
@@ -319,6 +323,7 @@ class SimReadableFile : public ReadableFile {
   std::string path_;
   std::uint64_t epoch_;
   std::int64_t size_ = 0;
+  std::int64_t num_changes_ = 0;
 };
 
 class SimFileLock : public FileLock {
@@ -550,6 +555,24 @@ Status SimFileSystem::rename(const std::string& from, const std::string& to) {
   }
   disk_->forget(replaced);
   disk_->change({{source.directory, source.name, nullptr}, {target.directory, target.name, node}});
+  return ok_status();
+}
+
+Status SimFileSystem::cut_file(const std::string& path, std::int64_t size) {
+  const std::lock_guard lock(disk_->mutex);
+  TRY(disk_->begin("cannot cut", path));
+  const NodePtr node = disk_->find_node(path);
+  if (!node || node->is_directory) {
+    return missing("cannot cut", path);
+  }
+  const auto before = static_cast<std::int64_t>(node->bytes.size());
+  if (before < size) {
+    return bad_data(fmt::format("'{}' has {} bytes, at least {} were expected", path, before, size));
+  }
+  node->bytes.resize(static_cast<std::size_t>(size));
+  node->durable_size = std::min(node->durable_size, node->bytes.size());
+  ++node->num_changes;
+  disk_->free_bytes += before - size;
   return ok_status();
 }
 

@@ -26,7 +26,7 @@ class SimFileSystem : public FileSystem {
   ~SimFileSystem() override;
 
   // Operations so far: create, append_to, open, append, sync, close, read, list, make_directories (one per
-  // directory made), rename, remove_file, remove_tree (one per entry removed), sync_directory, lock.
+  // directory made), rename, cut_file, remove_file, remove_tree (one per entry removed), sync_directory, lock.
   std::int64_t num_operations() const;
   // Operation number k (counted from 0 since the start) and all after it fail with kIo and change nothing,
   // except that an append at k leaves part of its bytes. Until crash().
@@ -59,6 +59,7 @@ class SimFileSystem : public FileSystem {
   Result<std::vector<std::string>> list(const std::string& directory) override;
   Status make_directories(const std::string& path) override;
   Status rename(const std::string& from, const std::string& to) override;
+  Status cut_file(const std::string& path, std::int64_t size) override;
   Status remove_file(const std::string& path) override;
   Status remove_tree(const std::string& path) override;
   Status sync_directory(const std::string& path) override;

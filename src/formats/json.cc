@@ -157,6 +157,11 @@ Result<Json> parse_json(std::string_view text, const JsonLimits& limits) {
   if (static_cast<std::int64_t>(text.size()) > limits.bytes_max) {
     return bad_data(fmt::format("JSON of {} bytes; at most {} are read", text.size(), limits.bytes_max));
   }
+  // The parser takes a zero byte for the end of the text, and would not see what follows.
+  if (const std::size_t zero = text.find('\0'); zero != std::string_view::npos) {
+    const TextPosition position = text_position(text, zero);
+    return bad_data(fmt::format("JSON line {}, column {}: a zero byte", position.line, position.column));
+  }
   const char* place = text.data();
   Builder builder(limits.depth_max);
   bool is_parsed = false;

@@ -56,6 +56,8 @@ TEST(Json, WrongTextsAreRefused) {
   error_of("\"\xC0\x80\"");
   error_of("\"\xED\xA0\x80\"");
   error_of(std::string_view("\"a\0b\"", 5));
+  error_of(std::string_view("{}\0x", 4));
+  error_of(std::string_view("{}\0", 3));
 }
 
 TEST(Json, EveryTruncationIsRefused) {

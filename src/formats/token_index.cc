@@ -17,6 +17,8 @@ constexpr std::uint64_t kVersion = 1;
 constexpr std::int64_t kHeaderBytes = 34;
 constexpr std::int64_t kSequenceBytes = 12;  // length and offset
 constexpr std::int64_t kDocumentBytes = 8;
+constexpr std::size_t kFlushBytes = 64 * 1024;
+constexpr std::size_t kFaultsMax = 100;
 
 struct TypeFacts {
   std::string_view name;
@@ -87,52 +89,93 @@ Result<Header> parse_header(std::span<const std::byte> bytes, std::int64_t file_
   return header;
 }
 
-Status check_sequences(TokenIndex& index, std::int64_t bin_size) {
+// Calls fault(text) for all that is wrong with the sequences, until it answers false. Behind a wrong place the ones that follow
+// are held against where that one says it is, so that one fault is told once.
+template <class Fault>
+void find_sequence_faults(const TokenIndex& index, std::int64_t bin_size, Fault fault) {
   const std::int64_t size = token_type_size(index.type);
+  const auto next_offset = [&](std::size_t i) {
+    return i + 1 < index.offsets.size() ? index.offsets[i + 1] : bin_size;
+  };
+  bool is_beyond = false;
   std::int64_t position = 0;
   for (std::size_t i = 0; i < index.lengths.size(); ++i) {
+    const std::int64_t offset = index.offsets[i];
     if (index.lengths[i] < 0) {
-      return bad_data(fmt::format("sequence {} has length {}", i, index.lengths[i]));
+      if (!fault(fmt::format("sequence {} has length {}", i, index.lengths[i]))) {
+        return;
+      }
+      position = next_offset(i);
+      continue;
     }
-    if (index.offsets[i] != position) {
-      return bad_data(fmt::format("sequence {} begins at byte {}, but the ones before it end at {}", i,
-                                  index.offsets[i], position));
+    if (offset != position &&
+        !fault(fmt::format("sequence {} begins at byte {}, but the ones before it end at {}", i, offset,
+                           position))) {
+      return;
     }
     const std::int64_t num_bytes = index.lengths[i] * size;
-    if (num_bytes > bin_size - position) {
-      return bad_data(fmt::format("sequence {} of {} bytes from byte {} runs beyond the .bin file of {}", i,
-                                  num_bytes, position, bin_size));
+    if (offset < 0 || offset > bin_size || num_bytes > bin_size - offset) {
+      // Where the .bin is cut, all that follows lies behind its end: the first says it.
+      if (!is_beyond &&
+          !fault(fmt::format("sequence {} of {} bytes from byte {} runs beyond the .bin file of {}", i,
+                             num_bytes, offset, bin_size))) {
+        return;
+      }
+      is_beyond = true;
+      position = next_offset(i);
+      continue;
     }
-    position += num_bytes;
+    position = offset + num_bytes;
   }
   if (position != bin_size) {
-    return bad_data(
-        fmt::format("the sequences end at byte {}, but the .bin file has {}", position, bin_size));
+    fault(fmt::format("the sequences end at byte {}, but the .bin file has {}", position, bin_size));
   }
-  index.num_tokens = position / size;
+}
+
+// The same for the boundaries of documents.
+template <class Fault>
+void find_document_faults(std::span<const std::int64_t> documents, std::int64_t num_sequences, Fault fault) {
+  if (documents.empty() || documents.front() != 0) {
+    if (!fault("the document index does not begin with 0") || documents.empty()) {
+      return;
+    }
+  }
+  for (std::size_t i = 1; i < documents.size(); ++i) {
+    if ((documents[i] < documents[i - 1] || documents[i] > num_sequences) &&
+        !fault(fmt::format("document boundary {} is {} after {}, of {} sequences", i, documents[i],
+                           documents[i - 1], num_sequences))) {
+      return;
+    }
+  }
+  if (documents.back() != num_sequences) {
+    fault(fmt::format("the documents end at sequence {}, but there are {}", documents.back(), num_sequences));
+  }
+}
+
+// A Status of the first fault that `find` tells.
+template <class Find>
+Status first_fault(Find find) {
+  Status status;
+  find([&](std::string text) {
+    status = bad_data(std::move(text));
+    return false;
+  });
+  return status;
+}
+
+Status check_sequences(TokenIndex& index, std::int64_t bin_size) {
+  TRY(first_fault([&](auto fault) { find_sequence_faults(index, bin_size, fault); }));
+  index.num_tokens = bin_size / token_type_size(index.type);
   return ok_status();
 }
 
 Status check_documents(std::span<const std::int64_t> documents, std::int64_t num_sequences) {
-  if (documents.empty() || documents.front() != 0) {
-    return bad_data("the document index does not begin with 0");
-  }
-  for (std::size_t i = 1; i < documents.size(); ++i) {
-    if (documents[i] < documents[i - 1] || documents[i] > num_sequences) {
-      return bad_data(fmt::format("document boundary {} is {} after {}, of {} sequences", i, documents[i],
-                                  documents[i - 1], num_sequences));
-    }
-  }
-  if (documents.back() != num_sequences) {
-    return bad_data(
-        fmt::format("the documents end at sequence {}, but there are {}", documents.back(), num_sequences));
-  }
-  return ok_status();
+  return first_fault([&](auto fault) { find_document_faults(documents, num_sequences, fault); });
 }
 
-// Arrays from a reader of (offset, bytes), so that a file needs no second copy in memory.
+// Arrays from a reader of (offset, bytes), so that a file needs no second copy in memory. They are not checked.
 template <class Read>
-Result<TokenIndex> build(const Header& header, std::int64_t bin_size, Read read) {
+Result<TokenIndex> read_arrays(const Header& header, Read read) {
   TokenIndex index;
   index.type = header.type;
   index.lengths.resize(static_cast<std::size_t>(header.num_sequences));
@@ -145,16 +188,57 @@ Result<TokenIndex> build(const Header& header, std::int64_t bin_size, Read read)
     TRY(read(offset, part));
     offset += static_cast<std::int64_t>(part.size());
   }
+  return index;
+}
+
+template <class Read>
+Result<TokenIndex> build(const Header& header, std::int64_t bin_size, Read read) {
+  TRY_ASSIGN(TokenIndex index, read_arrays(header, read));
   TRY(check_sequences(index, bin_size));
   TRY(check_documents(index.documents, header.num_sequences));
   return index;
 }
 
-template <class T>
-void put(std::string& out, T value) {
-  std::array<char, sizeof(T)> bytes{};
-  std::memcpy(bytes.data(), &value, sizeof value);
-  out.append(bytes.data(), bytes.size());
+Result<Header> read_header(const ReadableFile& idx) {
+  std::array<std::byte, kHeaderBytes> bytes{};
+  TRY(idx.read(0, std::span(bytes).first(static_cast<std::size_t>(std::min(kHeaderBytes, idx.size())))));
+  return parse_header(bytes, idx.size());
+}
+
+class BufferedWriter {
+ public:
+  explicit BufferedWriter(WritableFile& file) : file_(file) {}
+
+  template <class T>
+  void put(T value) {
+    std::array<char, sizeof(T)> bytes{};
+    std::memcpy(bytes.data(), &value, sizeof value);
+    buffer_.append(bytes.data(), bytes.size());
+  }
+  void put_text(std::string_view text) { buffer_ += text; }
+  template <class T>
+  Status add(T value) {
+    put(value);
+    return buffer_.size() < kFlushBytes ? ok_status() : flush();
+  }
+  Status flush() {
+    const Status status = file_.append(std::as_bytes(std::span(buffer_)));
+    buffer_.clear();
+    return status;
+  }
+
+ private:
+  WritableFile& file_;
+  std::string buffer_;
+};
+
+void put_header(BufferedWriter& out, TokenType type, std::uint64_t num_sequences,
+                std::uint64_t num_boundaries) {
+  out.put_text(kMagic);
+  out.put(kVersion);
+  out.put(static_cast<std::uint8_t>(type));
+  out.put(num_sequences);
+  out.put(num_boundaries);
 }
 
 }  // namespace
@@ -179,9 +263,7 @@ Result<TokenIndex> read_token_index(FileSystem& files, const std::string& idx_pa
                                     const std::string& bin_path) {
   TRY_ASSIGN(const std::unique_ptr<ReadableFile> bin, files.open(bin_path));
   TRY_ASSIGN(const std::unique_ptr<ReadableFile> idx, files.open(idx_path));
-  std::array<std::byte, kHeaderBytes> bytes{};
-  TRY(idx->read(0, std::span(bytes).first(static_cast<std::size_t>(std::min(kHeaderBytes, idx->size())))));
-  Result<Header> header = parse_header(bytes, idx->size());
+  const Result<Header> header = read_header(*idx);
   if (!header.ok()) {
     return header.status().with_context(idx_path);
   }
@@ -194,42 +276,93 @@ Result<TokenIndex> read_token_index(FileSystem& files, const std::string& idx_pa
   return index;
 }
 
+std::vector<std::string> list_token_index_faults(FileSystem& files, const std::string& idx_path,
+                                                 const std::string& bin_path) {
+  std::vector<std::string> faults;
+  const auto add = [&](std::string text) {
+    faults.push_back(fmt::format("{}: {}", idx_path, text));
+    return faults.size() < kFaultsMax;
+  };
+  const Result<std::unique_ptr<ReadableFile>> bin = files.open(bin_path);
+  const Result<std::unique_ptr<ReadableFile>> idx = files.open(idx_path);
+  for (const Status& status : {bin.status(), idx.status()}) {
+    if (!status.ok()) {
+      faults.push_back(status.message());
+    }
+  }
+  if (!faults.empty()) {
+    return faults;
+  }
+  const Result<Header> header = read_header(**idx);
+  if (!header.ok()) {
+    add(header.status().message());
+    return faults;
+  }
+  const Result<TokenIndex> index = read_arrays(
+      *header, [&](std::int64_t offset, std::span<std::byte> out) { return (*idx)->read(offset, out); });
+  if (!index.ok()) {
+    add(index.status().message());
+    return faults;
+  }
+  find_sequence_faults(*index, (*bin)->size(), add);
+  if (faults.size() < kFaultsMax) {
+    find_document_faults(index->documents, header->num_sequences, add);
+  }
+  return faults;
+}
+
 Status write_token_index(WritableFile& file, TokenType type, std::span<const std::int32_t> lengths,
                          std::span<const std::int64_t> documents) {
-  constexpr std::size_t kFlushBytes = 64 * 1024;
   const bool has_negative = std::any_of(lengths.begin(), lengths.end(), [](std::int32_t x) { return x < 0; });
   const Status checked = check_documents(documents, static_cast<std::int64_t>(lengths.size()));
   if (has_negative || !checked.ok()) {
     return {StatusCode::kBug, has_negative ? "a sequence of negative length" : checked.message()};
   }
-  std::string buffer(kMagic);
-  put(buffer, kVersion);
-  put(buffer, static_cast<std::uint8_t>(type));
-  put(buffer, std::uint64_t{lengths.size()});
-  put(buffer, std::uint64_t{documents.size()});
-  const auto flush_above = [&](std::size_t limit) {
-    if (buffer.size() <= limit) {
-      return ok_status();
-    }
-    const Status status = file.append(std::as_bytes(std::span(buffer)));
-    buffer.clear();
-    return status;
-  };
-  for (const std::int32_t length : lengths) {
-    put(buffer, length);
-    TRY(flush_above(kFlushBytes));
-  }
+  BufferedWriter out(file);
+  put_header(out, type, std::uint64_t{lengths.size()}, std::uint64_t{documents.size()});
   std::int64_t offset = 0;
   for (const std::int32_t length : lengths) {
-    put(buffer, offset);
+    TRY(out.add(length));
+  }
+  for (const std::int32_t length : lengths) {
+    TRY(out.add(offset));
     offset += length * token_type_size(type);
-    TRY(flush_above(kFlushBytes));
   }
   for (const std::int64_t document : documents) {
-    put(buffer, document);
-    TRY(flush_above(kFlushBytes));
+    TRY(out.add(document));
   }
-  return flush_above(0);
+  return out.flush();
+}
+
+Status write_token_index(WritableFile& file, TokenType type, const ReadableFile& lengths) {
+  const std::int64_t num_documents = lengths.size() / static_cast<std::int64_t>(sizeof(std::int32_t));
+  BufferedWriter out(file);
+  put_header(out, type, static_cast<std::uint64_t>(num_documents),
+             static_cast<std::uint64_t>(num_documents) + 1);
+  std::vector<std::int32_t> part(kFlushBytes / sizeof(std::int32_t));
+  const auto for_each_length = [&](auto&& work) -> Status {
+    for (std::int64_t begin = 0; begin < num_documents; begin += static_cast<std::int64_t>(part.size())) {
+      part.resize(std::min(part.size(), static_cast<std::size_t>(num_documents - begin)));
+      TRY(lengths.read(begin * static_cast<std::int64_t>(sizeof(std::int32_t)),
+                       std::as_writable_bytes(std::span(part))));
+      for (const std::int32_t length : part) {
+        TRY(work(length));
+      }
+    }
+    part.resize(kFlushBytes / sizeof(std::int32_t));
+    return ok_status();
+  };
+  TRY(for_each_length([&](std::int32_t length) { return out.add(length); }));
+  std::int64_t offset = 0;
+  TRY(for_each_length([&](std::int32_t length) {
+    const std::int64_t begin = offset;
+    offset += length * token_type_size(type);
+    return out.add(begin);
+  }));
+  for (std::int64_t document = 0; document <= num_documents; ++document) {
+    TRY(out.add(document));
+  }
+  return out.flush();
 }
 
 }  // namespace cairn

@@ -47,10 +47,15 @@ Result<TokenIndex> parse_token_index(std::span<const std::byte> bytes, std::int6
 // The same from a file. `bin_path` is opened to learn its size.
 Result<TokenIndex> read_token_index(FileSystem& files, const std::string& idx_path,
                                     const std::string& bin_path);
+// All that is wrong with it, each with the file's name; at most 100.
+std::vector<std::string> list_token_index_faults(FileSystem& files, const std::string& idx_path,
+                                                 const std::string& bin_path);
 
 // Appends a whole .idx to `file`. `documents` has M boundaries, first 0, last lengths.size(), never falling;
 // kBug otherwise. Neither syncs nor closes.
 Status write_token_index(WritableFile& file, TokenType type, std::span<const std::int32_t> lengths,
                          std::span<const std::int64_t> documents);
+// The same with one sequence a document and the lengths in a file of int32, in bounded memory.
+Status write_token_index(WritableFile& file, TokenType type, const ReadableFile& lengths);
 
 }  // namespace cairn

@@ -48,6 +48,15 @@ void Plan::leave_scratch() {
   scratch_marks_.pop_back();
 }
 
+void Plan::keep_on_host(Lifetime lifetime) {
+  CHECK(!is_sealed(), "a sealed plan does not move");
+  on_host_[region_index(lifetime)] = true;
+}
+
+bool Plan::is_on_host(Lifetime lifetime) const {
+  return lifetime == Lifetime::kIo || on_host_[region_index(lifetime)];
+}
+
 void Plan::seal(int num_slots) {
   CHECK(!is_sealed(), "a plan is sealed once");
   CHECK(num_slots >= 1, "at least one slot");
@@ -65,6 +74,15 @@ std::int64_t Plan::total_bytes() const {
   std::int64_t total = 0;
   for (int i = 0; i < kNumLifetimes; ++i) {
     total += region_bytes(static_cast<Lifetime>(i));
+  }
+  return total;
+}
+
+std::int64_t Plan::device_bytes() const {
+  std::int64_t total = 0;
+  for (int i = 0; i < kNumLifetimes; ++i) {
+    const auto lifetime = static_cast<Lifetime>(i);
+    total += is_on_host(lifetime) ? 0 : region_bytes(lifetime);
   }
   return total;
 }

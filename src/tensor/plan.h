@@ -51,6 +51,10 @@ class Plan {
   void enter_scratch();
   void leave_scratch();
 
+  // On a GPU this lifetime lies in pinned host memory, as kIo always does. REQUIRES: not sealed.
+  void keep_on_host(Lifetime lifetime);
+  bool is_on_host(Lifetime lifetime) const;
+
   // Fixes all offsets. num_slots copies of the saved region exist. REQUIRES: all scopes left.
   void seal(int num_slots);
   bool is_sealed() const { return num_slots_ > 0; }
@@ -59,6 +63,8 @@ class Plan {
   // After sealing. Bytes of the one allocation that holds this lifetime (all slots included).
   std::int64_t region_bytes(Lifetime lifetime) const;
   std::int64_t total_bytes() const;
+  // Of the lifetimes that lie in a GPU's memory when the run is on one.
+  std::int64_t device_bytes() const;
   // Offset in its region of the copy that belongs to `slot` (0 unless the lifetime is kSaved).
   std::int64_t offset(TensorId id, int slot) const;
   const TensorSpec& spec(TensorId id) const;
@@ -68,6 +74,7 @@ class Plan {
   std::vector<TensorSpec> specs_;
   std::vector<std::int64_t> offsets_;
   std::array<std::int64_t, kNumLifetimes> used_{};
+  std::array<bool, kNumLifetimes> on_host_{};
   std::vector<std::int64_t> scratch_marks_;
   std::int64_t scratch_top_ = 0;
   int num_slots_ = 0;
