@@ -1,9 +1,11 @@
 #include "tokenizer/added_tokens.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/check.h"
 #include "base/text.h"
+#include "tokenizer/text_scan.h"
 #include "tokenizer/unicode.h"
 
 namespace cairn::tokenizer {
@@ -69,6 +71,10 @@ void AddedTokenMatcher::add(const AddedToken& token, std::string_view content) {
     }
     node = next;
   }
+  const auto first = static_cast<unsigned char>(content.front());
+  if (std::ranges::find(first_bytes_, first) == first_bytes_.end()) {
+    first_bytes_.push_back(first);
+  }
   Node& last = nodes_[static_cast<std::size_t>(node)];
   if (last.token < 0) {  // of two tokens with one content the first is found
     last.token = static_cast<std::int32_t>(tokens_.size());
@@ -91,11 +97,35 @@ AddedTokenMatcher::Match AddedTokenMatcher::longest_at(std::string_view text, st
   return match;
 }
 
+// The first place from `at` on where a token may start, or the end: most files have tokens with one or two first bytes only.
+std::size_t AddedTokenMatcher::next_first_byte(std::string_view text, std::size_t at) const {
+  for (; text.size() - at >= 8; at += 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, text.data() + at, 8);
+    const bool has_any = std::ranges::any_of(first_bytes_, [&](unsigned char byte) {
+      const std::uint64_t zero_where_equal = word ^ eight_times(byte);
+      return ((zero_where_equal - eight_times(1)) & ~zero_where_equal & kTopBits) != 0;
+    });
+    if (has_any) {
+      break;
+    }
+  }
+  while (at < text.size() &&
+         std::ranges::find(first_bytes_, static_cast<unsigned char>(text[at])) == first_bytes_.end()) {
+    ++at;
+  }
+  return at;
+}
+
 void AddedTokenMatcher::split(std::string_view text, std::vector<TextSegment>& segments) const {
   std::size_t done = 0;        // text before it has been handed out
   std::size_t spaces_end = 0;  // of the spaces that the last token took; only spaces lie between it and there
   std::size_t at = 0;
-  while (at < text.size() && !tokens_.empty()) {
+  while (!tokens_.empty()) {
+    at = next_first_byte(text, at);
+    if (at == text.size()) {
+      break;
+    }
     const Match match = longest_at(text, at);
     if (match.token < 0) {
       ++at;

@@ -48,10 +48,12 @@ class AddedTokenMatcher {
     std::size_t end = 0;
   };
   Match longest_at(std::string_view text, std::size_t at) const;
+  std::size_t next_first_byte(std::string_view text, std::size_t at) const;
   std::int32_t child(std::int32_t node, unsigned char byte) const;
 
   std::vector<AddedToken> tokens_;
   std::vector<Node> nodes_ = {Node{}};
+  std::vector<unsigned char> first_bytes_;  // of the tokens, each once
 };
 
 }  // namespace cairn::tokenizer

@@ -1,6 +1,16 @@
+// Two ways to the same ids:
+//
+// By matching, in time linear in the piece: from the left, the longest token that fits its left neighbour
+// (LiveMerges::fits) and does not end where nothing can follow. Where none fits, the place is a dead end: what comes
+// before any place is determined by the place alone, so nothing fits there ever, and the last token is replaced by a
+// shorter one. This is exact where merges are ordered, which is checked when a tokenizer is read.
+//
+// By merging, as the definition says, with a heap of the possible merges: n log n, for merges of any kind.
+
 #include "tokenizer/bpe_model.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 
 #include "base/check.h"
@@ -9,62 +19,30 @@
 namespace cairn::tokenizer {
 namespace {
 
-constexpr std::size_t kShortPiece = 48;  // bytes; above it the heap is faster
-constexpr std::uint64_t kEmptyKey = ~std::uint64_t{0};
-
-std::uint64_t pair_key(std::int32_t left, std::int32_t right) {
-  return static_cast<std::uint64_t>(static_cast<std::uint32_t>(left)) << 32 |
-         static_cast<std::uint32_t>(right);
-}
-
-std::uint64_t mix(std::uint64_t key) {
-  key ^= key >> 32;
-  key *= 0x9E3779B97F4A7C15U;
-  return key ^ key >> 29;
-}
-
-// A power of two at least twice as large.
-std::size_t table_size(std::size_t num_entries) {
-  return std::bit_ceil(std::max<std::size_t>(16, num_entries * 2));
-}
+// Matching may try each prefix of a token at each place. With longer ones than any real tokenizer has, merge.
+constexpr std::size_t kMatchBytesMax = 1024;
 
 // The heap's top is the lowest rank, then the leftmost position.
 bool comes_later(const MergeBuffers::Candidate& a, const MergeBuffers::Candidate& b) {
   return a.rank != b.rank ? a.rank > b.rank : a.position > b.position;
 }
 
+class BitSet {
+ public:
+  BitSet(std::vector<std::uint64_t>& words, std::size_t size) : words_(words) {
+    words_.assign(size / 64 + 1, 0);
+  }
+  bool has(std::size_t i) const { return (words_[i / 64] >> i % 64 & 1) != 0; }
+  void add(std::size_t i) { words_[i / 64] |= std::uint64_t{1} << i % 64; }
+
+ private:
+  std::vector<std::uint64_t>& words_;
+};
+
 }  // namespace
 
-void MergeTable::reserve(std::size_t num_merges) {
-  CHECK(slots_.empty(), "a merge table is reserved once");
-  slots_.resize(table_size(num_merges));
-}
-
-std::size_t MergeTable::slot_of(std::uint64_t key) const {
-  const std::size_t mask = slots_.size() - 1;
-  std::size_t slot = mix(key) & mask;
-  while (slots_[slot].key != key && slots_[slot].key != kEmptyKey) {
-    slot = (slot + 1) & mask;
-  }
-  return slot;
-}
-
-bool MergeTable::add(std::int32_t left, std::int32_t right, Merge merge) {
-  Slot& slot = slots_[slot_of(pair_key(left, right))];
-  if (slot.key != kEmptyKey) {
-    return false;
-  }
-  slot = {pair_key(left, right), merge};
-  return true;
-}
-
-MergeTable::Merge MergeTable::find(std::int32_t left, std::int32_t right) const {
-  return slots_[slot_of(pair_key(left, right))].merge;
-}
-
 void BytesTable::reserve(std::size_t num_entries) {
-  CHECK(slots_.empty(), "a table of strings is reserved once");
-  slots_.resize(table_size(num_entries));
+  slots_.assign(std::bit_ceil(std::max<std::size_t>(16, num_entries * 2)), {});
 }
 
 bool BytesTable::add(std::string_view bytes, std::int32_t id) {
@@ -77,11 +55,34 @@ bool BytesTable::add(std::string_view bytes, std::int32_t id) {
     }
   }
   slots_[slot] = {bytes, hash, id};
+  ++num_entries_;
   return true;
 }
 
 std::int32_t BytesTable::find(std::string_view bytes) const {
-  const std::uint64_t hash = xxh3_64(bytes, 0);
+  return find_hashed(bytes, xxh3_64(bytes, 0));
+}
+
+void BytesTable::find_all(std::span<const std::string_view> bytes, std::span<std::int32_t> ids) const {
+  constexpr std::size_t kBlock = 32;
+  std::array<std::uint64_t, kBlock> hashes;
+  const std::size_t mask = slots_.size() - 1;
+  for (std::size_t begin = 0; begin < bytes.size(); begin += kBlock) {
+    const std::size_t count = std::min(kBlock, bytes.size() - begin);
+    for (std::size_t i = 0; i < count; ++i) {
+      hashes[i] = xxh3_64(bytes[begin + i], 0);
+      __builtin_prefetch(&slots_[hashes[i] & mask]);
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      __builtin_prefetch(slots_[hashes[i] & mask].bytes.data());
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      ids[begin + i] = find_hashed(bytes[begin + i], hashes[i]);
+    }
+  }
+}
+
+std::int32_t BytesTable::find_hashed(std::string_view bytes, std::uint64_t hash) const {
   const std::size_t mask = slots_.size() - 1;
   for (std::size_t slot = hash & mask; slots_[slot].id >= 0; slot = (slot + 1) & mask) {
     if (slots_[slot].hash == hash && slots_[slot].bytes == bytes) {
@@ -91,55 +92,100 @@ std::int32_t BytesTable::find(std::string_view bytes) const {
   return -1;
 }
 
+void BpeModel::reserve_merges(std::size_t num_merges) {
+  merges_.reserve(num_merges);
+  ranks_.reserve(num_merges);
+}
+
+bool BpeModel::add_merge(const BpeMerge& merge) {
+  const auto rank = static_cast<std::int32_t>(merges_.size());
+  merges_.push_back(merge);
+  return ranks_.add(merge.left, merge.right, rank);
+}
+
+void BpeModel::finish(std::span<const std::string_view> bytes) {
+  live_.build(merges_, byte_ids, bytes.size());
+  if (live_.is_ordered()) {
+    prepare_matching(bytes);
+  }
+  if (encodes_by_matching()) {
+    merges_ = {};
+    ranks_ = {};
+  }
+}
+
+void BpeModel::prepare_matching(std::span<const std::string_view> bytes) {
+  std::vector<TokenTrie::Entry> born;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    const auto id = static_cast<std::int32_t>(i);
+    if (live_.birth(id) == LiveMerges::kNever) {
+      continue;
+    }
+    if (bytes[i].size() > kMatchBytesMax) {
+      return;
+    }
+    born.emplace_back(bytes[i], id);
+  }
+  trie_.build(born);
+  shorter_.resize(bytes.size());
+  num_bytes_.resize(bytes.size());
+  // In sorted order a token comes behind all that it starts with; `open` are those that the last one starts with.
+  std::vector<TokenTrie::Entry> open;
+  for (const auto& [token, id] : born) {
+    while (!open.empty() && !token.starts_with(open.back().first)) {
+      open.pop_back();
+    }
+    num_bytes_[static_cast<std::size_t>(id)] = static_cast<std::uint16_t>(token.size());
+    if (!open.empty()) {
+      const auto& [bytes_of_shorter, shorter] = open.back();
+      shorter_[static_cast<std::size_t>(id)] = {shorter, static_cast<std::uint32_t>(bytes_of_shorter.size())};
+    }
+    open.emplace_back(token, id);
+  }
+}
+
 void BpeModel::encode_piece(std::string_view piece, MergeBuffers& buffers,
                             std::vector<std::int32_t>& ids) const {
-  if (ignore_merges) {
+  if (!pieces.empty()) {
     const std::int32_t id = pieces.find(piece);
     if (id >= 0) {
       ids.push_back(id);
       return;
     }
   }
-  buffers.ids.clear();
-  for (const char c : piece) {
-    const std::int32_t id = byte_ids[static_cast<unsigned char>(c)];
-    DCHECK(id >= 0, "a byte that UTF-8 does not have");
-    buffers.ids.push_back(id);
-  }
-  if (piece.size() <= kShortPiece) {
-    merge_short(buffers);
+  if (encodes_by_matching()) {
+    encode_by_matching(piece, buffers, ids);
   } else {
-    merge_long(buffers);
+    encode_by_merging(piece, buffers, ids);
   }
-  ids.insert(ids.end(), buffers.ids.begin(), buffers.ids.end());
 }
 
-void BpeModel::merge_short(MergeBuffers& buffers) const {
-  std::vector<std::int32_t>& ids = buffers.ids;
-  std::array<MergeTable::Merge, kShortPiece> found;  // found[i]: the merge of ids[i] and ids[i + 1]
-  for (std::size_t i = 0; i + 1 < ids.size(); ++i) {
-    found[i] = merges.find(ids[i], ids[i + 1]);
-  }
-  while (ids.size() > 1) {
-    std::size_t best = ids.size();
-    for (std::size_t i = 0; i + 1 < ids.size(); ++i) {
-      const bool is_better = found[i].rank >= 0 && (best == ids.size() || found[i].rank < found[best].rank);
-      best = is_better ? i : best;
+void BpeModel::encode_by_matching(std::string_view piece, MergeBuffers& buffers,
+                                  std::vector<std::int32_t>& ids) const {
+  const std::size_t first = ids.size();
+  BitSet dead_ends(buffers.dead_ends, piece.size());
+  std::size_t at = 0;
+  TokenTrie::Found token = trie_.longest(piece);
+  while (true) {
+    const std::int32_t left = ids.size() > first ? ids.back() : -1;
+    while (token.id >= 0 &&
+           (dead_ends.has(at + token.num_bytes) || (left >= 0 && !live_.fits(left, token.id)))) {
+      token = shorter_[static_cast<std::size_t>(token.id)];
     }
-    if (best == ids.size()) {
-      return;
+    if (token.id >= 0) {
+      ids.push_back(token.id);
+      at += token.num_bytes;
+      if (at == piece.size()) {
+        return;
+      }
+      token = trie_.longest(piece.substr(at));
+      continue;
     }
-    ids[best] = found[best].id;
-    ids.erase(ids.begin() + static_cast<std::ptrdiff_t>(best) + 1);
-    for (std::size_t i = best + 1; i + 1 < ids.size(); ++i) {
-      found[i] = found[i + 1];
-    }
-    if (best > 0) {
-      found[best - 1] = merges.find(ids[best - 1], ids[best]);
-    }
-    if (best + 1 < ids.size()) {
-      found[best] = merges.find(ids[best], ids[best + 1]);
-    }
+    DCHECK(left >= 0, "merging has a result for every piece");
+    dead_ends.add(at);
+    ids.pop_back();
+    at -= num_bytes_[static_cast<std::size_t>(left)];
+    token = shorter_[static_cast<std::size_t>(left)];  // since its end is dead now
   }
 }
 
@@ -149,20 +195,23 @@ void BpeModel::push_candidate(MergeBuffers& buffers, std::int32_t position) cons
     return;
   }
   const std::int32_t right = buffers.symbols[static_cast<std::size_t>(symbol.next)].id;
-  const MergeTable::Merge merge = merges.find(symbol.id, right);
-  if (merge.rank >= 0) {
-    buffers.heap.push_back({merge.rank, position, merge.id});
+  const std::int32_t rank = ranks_.find(symbol.id, right);
+  if (rank >= 0) {
+    buffers.heap.push_back({rank, position});
     std::push_heap(buffers.heap.begin(), buffers.heap.end(), comes_later);
   }
 }
 
-void BpeModel::merge_long(MergeBuffers& buffers) const {
-  const auto size = static_cast<std::int32_t>(buffers.ids.size());
+void BpeModel::encode_by_merging(std::string_view piece, MergeBuffers& buffers,
+                                 std::vector<std::int32_t>& ids) const {
+  const auto size = static_cast<std::int32_t>(piece.size());
   std::vector<MergeBuffers::Symbol>& symbols = buffers.symbols;
   symbols.clear();
   buffers.heap.clear();
   for (std::int32_t i = 0; i < size; ++i) {
-    symbols.push_back({buffers.ids[static_cast<std::size_t>(i)], i - 1, i + 1 < size ? i + 1 : -1});
+    const std::int32_t id = byte_ids[static_cast<unsigned char>(piece[static_cast<std::size_t>(i)])];
+    DCHECK(id >= 0, "a byte that UTF-8 does not have");
+    symbols.push_back({id, i - 1, i + 1 < size ? i + 1 : -1});
   }
   for (std::int32_t i = 0; i < size; ++i) {
     push_candidate(buffers, i);
@@ -176,11 +225,10 @@ void BpeModel::merge_long(MergeBuffers& buffers) const {
       continue;  // merged into another symbol since
     }
     MergeBuffers::Symbol& right = symbols[static_cast<std::size_t>(left.next)];
-    const MergeTable::Merge merge = merges.find(left.id, right.id);
-    if (merge.rank != top.rank || merge.id != top.id) {
+    if (ranks_.find(left.id, right.id) != top.rank) {
       continue;  // one of the two has grown since
     }
-    left.id = top.id;
+    left.id = merges_[static_cast<std::size_t>(top.rank)].id;
     left.next = right.next;
     right.id = -1;
     if (left.next >= 0) {
@@ -191,9 +239,8 @@ void BpeModel::merge_long(MergeBuffers& buffers) const {
       push_candidate(buffers, left.previous);
     }
   }
-  buffers.ids.clear();
   for (std::int32_t at = 0; at >= 0; at = symbols[static_cast<std::size_t>(at)].next) {
-    buffers.ids.push_back(symbols[static_cast<std::size_t>(at)].id);
+    ids.push_back(symbols[static_cast<std::size_t>(at)].id);
   }
 }
 

@@ -1,38 +1,16 @@
-// The merges of a byte-level BPE and the ids of one piece of text. Immutable after build; thread-safe.
+// The merges of a byte-level BPE and the ids of one piece of text. Immutable after finish(); thread-safe.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <span>
-#include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/status.h"
+#include "tokenizer/live_merges.h"
+#include "tokenizer/token_trie.h"
 
 namespace cairn::tokenizer {
-
-// Open-addressing table from a pair of ids to a merge.
-class MergeTable {
- public:
-  struct Merge {
-    std::int32_t rank = -1;  // -1: no such merge
-    std::int32_t id = -1;    // what the pair becomes
-  };
-
-  void reserve(std::size_t num_merges);
-  // False when the pair is there already. REQUIRES reserved room.
-  bool add(std::int32_t left, std::int32_t right, Merge merge);
-  Merge find(std::int32_t left, std::int32_t right) const;
-
- private:
-  struct Slot {
-    std::uint64_t key = ~std::uint64_t{0};
-    Merge merge;
-  };
-  std::size_t slot_of(std::uint64_t key) const;
-  std::vector<Slot> slots_;
-};
 
 // Table from byte strings (owned elsewhere, alive as long as it) to ids.
 class BytesTable {
@@ -40,6 +18,9 @@ class BytesTable {
   void reserve(std::size_t num_entries);
   bool add(std::string_view bytes, std::int32_t id);  // false when the string is there already
   std::int32_t find(std::string_view bytes) const;    // -1 when absent
+  // The same of many at once, which waits for memory less: ids (=), as many as `bytes`.
+  void find_all(std::span<const std::string_view> bytes, std::span<std::int32_t> ids) const;
+  bool empty() const { return num_entries_ == 0; }
 
  private:
   struct Slot {
@@ -47,10 +28,13 @@ class BytesTable {
     std::uint64_t hash = 0;
     std::int32_t id = -1;
   };
-  std::vector<Slot> slots_;
+  std::int32_t find_hashed(std::string_view bytes, std::uint64_t hash) const;
+
+  LargeVector<Slot> slots_ = {Slot{}};
+  std::size_t num_entries_ = 0;
 };
 
-// Work space of merging; reused so that a warm encoder does not allocate.
+// Work space of encoding; reused so that a warm encoder does not allocate.
 struct MergeBuffers {
   struct Symbol {
     std::int32_t id;
@@ -60,27 +44,49 @@ struct MergeBuffers {
   struct Candidate {
     std::int32_t rank;
     std::int32_t position;
-    std::int32_t id;
   };
-  std::vector<std::int32_t> ids;
   std::vector<Symbol> symbols;
   std::vector<Candidate> heap;
+  std::vector<std::uint64_t> dead_ends;  // a bit for each place of the piece
 };
 
 class BpeModel {
  public:
   std::array<std::int32_t, 256> byte_ids{};  // -1 for bytes that no UTF-8 text has
-  MergeTable merges;
-  BytesTable pieces;  // whole tokens by their bytes; consulted before merging when ignore_merges is set
-  bool ignore_merges = false;
+  // Where files say "ignore_merges": tokens by their bytes that a whole piece becomes though merging would not make them.
+  BytesTable pieces;
 
-  // Appends the ids of one piece. REQUIRES every byte to have an id, fewer than 2^31 bytes.
+  void reserve_merges(std::size_t num_merges);
+  // The next merge by rank. False when its pair has one already. REQUIRES reserved room.
+  bool add_merge(const BpeMerge& merge);
+  // After byte_ids and all merges. `bytes`: what each id stands for; borrowed for the call.
+  void finish(std::span<const std::string_view> bytes);
+
+  // Appends the ids of one piece. REQUIRES every byte to have an id, 1 to 2^31 - 1 bytes.
   void encode_piece(std::string_view piece, MergeBuffers& buffers, std::vector<std::int32_t>& ids) const;
 
+  // After finish(): true when merging surely makes the token of its own bytes.
+  bool is_made_by_merging(std::int32_t id) const {
+    return live_.is_ordered() && live_.birth(id) != LiveMerges::kNever;
+  }
+
+  // True when pieces are encoded by matching (see bpe_model.cc), false when by merging.
+  bool encodes_by_matching() const { return !shorter_.empty(); }
+
  private:
-  void merge_short(MergeBuffers& buffers) const;  // by scanning: quick for the few bytes of a word
-  void merge_long(MergeBuffers& buffers) const;   // by a heap: n log n for any input
+  void prepare_matching(std::span<const std::string_view> bytes);
+  void encode_by_matching(std::string_view piece, MergeBuffers& buffers,
+                          std::vector<std::int32_t>& ids) const;
+  void encode_by_merging(std::string_view piece, MergeBuffers& buffers, std::vector<std::int32_t>& ids) const;
   void push_candidate(MergeBuffers& buffers, std::int32_t position) const;
+
+  LiveMerges live_;
+  TokenTrie trie_;
+  // By id; empty when pieces are encoded by merging. The longest other token that each token starts with.
+  std::vector<TokenTrie::Found> shorter_;
+  std::vector<std::uint16_t> num_bytes_;
+  std::vector<BpeMerge> merges_;  // by rank; empty when they are not
+  PairTable ranks_;               // of the pairs of merges_
 };
 
 }  // namespace cairn::tokenizer

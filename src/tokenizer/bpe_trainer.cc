@@ -1,209 +1,61 @@
 #include "tokenizer/bpe_trainer.h"
 
-#include <algorithm>
-#include <queue>
-#include <unordered_map>
 #include <unordered_set>
 
 #include <fmt/format.h>
 
 #include "base/faults.h"
 #include "base/text.h"
-#include "tokenizer/bpe_trainer_json.h"
+#include "tokenizer/bpe_learner.h"
 #include "tokenizer/byte_alphabet.h"
 #include "tokenizer/pre_tokenizer.h"
+#include "tokenizer/tokenizer_data.h"
+#include "tokenizer/word_counter.h"
 
 namespace cairn::tokenizer {
 namespace {
 
 constexpr std::int64_t kNumBytes = 256;
-constexpr std::int64_t kVocabSizeMax = std::int64_t{1} << 22;
+constexpr std::int64_t kMemoryMin = std::int64_t{16} << 20;
+constexpr std::int64_t kMemoryMax = std::int64_t{1} << 50;
 
-using PairKey = std::uint64_t;  // left id in the upper half, so that keys order as pairs do
-
-PairKey pair_key(std::int32_t left, std::int32_t right) {
-  return static_cast<PairKey>(static_cast<std::uint32_t>(left)) << 32 | static_cast<std::uint32_t>(right);
-}
-
-// A distinct word: its symbols are a stretch of the learner's array, which only ever shrinks.
-struct Word {
-  std::size_t begin = 0;
-  std::size_t size = 0;
-  std::int64_t count = 0;
-};
-
-struct PairInfo {
-  std::int64_t count = 0;
-  std::vector<std::int32_t> words;  // those that had the pair at some time, rising per addition
-};
-
-struct Candidate {
-  std::int64_t count;
-  PairKey pair;
-  // The queue's top has the highest count, then the lowest pair.
-  bool operator<(const Candidate& other) const {
-    return count != other.count ? count < other.count : pair > other.pair;
-  }
-};
-
-// Learns merges from counted words.
-class Learner {
- public:
-  // `tokens`: bytes of every token so far. `taken`: strings that no merge may make (special tokens).
-  Learner(std::vector<std::string>& tokens, const std::unordered_set<std::string>& taken)
-      : tokens_(tokens), taken_(taken) {
-    for (std::size_t i = 0; i < tokens.size(); ++i) {
-      ids_.emplace(tokens[i], static_cast<std::int32_t>(i));
-    }
-  }
-
-  void add_word(std::string_view bytes, std::int64_t count, std::span<const std::int32_t> byte_ids) {
-    words_.push_back({symbols_.size(), bytes.size(), count});
-    for (const char byte : bytes) {
-      symbols_.push_back(byte_ids[static_cast<unsigned char>(byte)]);
-    }
-    count_pairs(static_cast<std::int32_t>(words_.size()) - 1, 1);
-  }
-
-  std::vector<LearnedMerge> learn(std::int64_t vocab_size, std::int64_t min_frequency) {
-    std::vector<LearnedMerge> merges;
-    for (const auto& [pair, info] : pairs_) {
-      queue_.push({info.count, pair});
-    }
-    changed_.clear();
-    while (static_cast<std::int64_t>(tokens_.size()) < vocab_size && !queue_.empty()) {
-      const Candidate top = queue_.top();
-      queue_.pop();
-      const auto found = pairs_.find(top.pair);
-      if (found == pairs_.end()) {
-        continue;
-      }
-      if (found->second.count != top.count) {
-        push_if_positive(found->second.count, top.pair);
-        continue;
-      }
-      if (top.count < std::max<std::int64_t>(1, min_frequency)) {
-        break;
-      }
-      const auto left = static_cast<std::int32_t>(top.pair >> 32);
-      const auto right = static_cast<std::int32_t>(top.pair & 0xFFFFFFFF);
-      const std::vector<std::int32_t> words = std::move(found->second.words);
-      pairs_.erase(found);
-      const std::int32_t id = id_of_merged(left, right);
-      if (id < 0) {
-        continue;
-      }
-      merges.push_back({left, right, id});
-      apply(words, left, right, id);
-    }
-    return merges;
-  }
-
- private:
-  // The token that the pair becomes: a new one, or an old one of the same bytes. -1 when it must not be made.
-  std::int32_t id_of_merged(std::int32_t left, std::int32_t right) {
-    const std::string bytes =
-        tokens_[static_cast<std::size_t>(left)] + tokens_[static_cast<std::size_t>(right)];
-    if (taken_.contains(bytes)) {
-      return -1;
-    }
-    const auto [entry, is_new] = ids_.emplace(bytes, static_cast<std::int32_t>(tokens_.size()));
-    if (is_new) {
-      tokens_.push_back(bytes);
-    }
-    return entry->second;
-  }
-
-  void apply(std::span<const std::int32_t> words, std::int32_t left, std::int32_t right, std::int32_t id) {
-    const PairKey merged = pair_key(left, right);
-    for (const std::int32_t index : words) {
-      Word& word = words_[static_cast<std::size_t>(index)];
-      const auto symbols = std::span(symbols_).subspan(word.begin, word.size);
-      if (!contains(symbols, left, right)) {
-        continue;
-      }
-      count_pairs(index, -1);
-      word.size = merge_symbols(symbols, left, right, id);
-      count_pairs(index, 1);
-    }
-    pairs_.erase(merged);
-    std::sort(changed_.begin(), changed_.end());
-    changed_.erase(std::unique(changed_.begin(), changed_.end()), changed_.end());
-    for (const PairKey pair : changed_) {
-      const auto found = pairs_.find(pair);
-      if (found != pairs_.end()) {
-        push_if_positive(found->second.count, pair);
-      }
-    }
-    changed_.clear();
-  }
-
-  static bool contains(std::span<const std::int32_t> symbols, std::int32_t left, std::int32_t right) {
-    for (std::size_t i = 0; i + 1 < symbols.size(); ++i) {
-      if (symbols[i] == left && symbols[i + 1] == right) {
-        return true;
-      }
-    }
-    return false;
-  }
-
-  static std::size_t merge_symbols(std::span<std::int32_t> symbols, std::int32_t left, std::int32_t right,
-                                   std::int32_t id) {
-    std::size_t size = 0;
-    for (std::size_t i = 0; i < symbols.size(); ++i) {
-      const bool is_pair = i + 1 < symbols.size() && symbols[i] == left && symbols[i + 1] == right;
-      symbols[size++] = is_pair ? id : symbols[i];
-      i += is_pair ? 1 : 0;
-    }
-    return size;
-  }
-
-  // Adds (sign 1) or takes away (-1) the word's pairs. Pairs that grow are noted in changed_.
-  void count_pairs(std::int32_t index, std::int64_t sign) {
-    const Word& word = words_[static_cast<std::size_t>(index)];
-    for (std::size_t i = 0; i + 1 < word.size; ++i) {
-      const PairKey pair = pair_key(symbols_[word.begin + i], symbols_[word.begin + i + 1]);
-      if (sign < 0) {
-        const auto found = pairs_.find(pair);
-        if (found != pairs_.end()) {  // the merged pair is gone already
-          found->second.count -= word.count;
-        }
-        continue;
-      }
-      PairInfo& info = pairs_[pair];
-      info.count += word.count;
-      if (info.words.empty() || info.words.back() != index) {
-        info.words.push_back(index);
-      }
-      changed_.push_back(pair);
-    }
-  }
-
-  void push_if_positive(std::int64_t count, PairKey pair) {
-    if (count > 0) {
-      queue_.push({count, pair});
-    }
-  }
-
-  std::vector<std::string>& tokens_;
-  const std::unordered_set<std::string>& taken_;
-  std::unordered_map<std::string, std::int32_t> ids_;
-  std::vector<std::int32_t> symbols_;
-  std::vector<Word> words_;
-  std::unordered_map<PairKey, PairInfo> pairs_;
-  std::priority_queue<Candidate> queue_;
-  std::vector<PairKey> changed_;
-};
-
-Status check_options(const BpeTrainerOptions& options) {
-  Faults faults;
+void check_sizes(const BpeTrainerOptions& options, Faults& faults) {
   const auto num_special = static_cast<std::int64_t>(options.special_tokens.size());
-  if (options.vocab_size < num_special + kNumBytes || options.vocab_size > kVocabSizeMax) {
+  if (options.vocab_size < num_special + kNumBytes || options.vocab_size > kTokenIdEnd) {
     faults.add("vocab_size", fmt::format("{}", options.vocab_size),
                fmt::format("{} special tokens and {} bytes need room, and {} is the most", num_special,
-                           kNumBytes, kVocabSizeMax),
+                           kNumBytes, kTokenIdEnd),
                "choose a size in between");
   }
+  if (options.token_length_max < 0 || options.min_frequency < 0 || options.min_word_count < 0) {
+    faults.add(
+        "min_frequency, min_word_count, token_length_max",
+        fmt::format("{}, {}, {}", options.min_frequency, options.min_word_count, options.token_length_max),
+        "are not all 0 or more", "choose counts");
+  }
+  if (options.num_threads < 1) {
+    faults.add("threads", fmt::format("{}", options.num_threads), "is less than 1",
+               "choose a number of threads");
+  }
+  if (options.memory_bytes < kMemoryMin || options.memory_bytes > kMemoryMax) {
+    faults.add("memory", format_bytes(options.memory_bytes),
+               fmt::format("is not between {} and {}", format_bytes(kMemoryMin), format_bytes(kMemoryMax)),
+               "choose an amount in between");
+  }
+}
+
+// The program of a pattern that has no scanner.
+Result<Splitter> compile_pattern(std::string_view regex) {
+  TRY_ASSIGN(RegexTree tree, parse_regex(regex));
+  std::vector<SplitStep> steps;
+  steps.push_back({std::move(tree), SplitBehavior::kIsolated, false});
+  return Splitter::create(steps);
+}
+
+// Sets `splitter` when the pattern needs one.
+Status check_options(const BpeTrainerOptions& options, std::optional<Splitter>& splitter) {
+  Faults faults;
+  check_sizes(options, faults);
   std::unordered_set<std::string_view> seen;
   for (const std::string& token : options.special_tokens) {
     if (token.size() < 2 || !is_valid_utf8(token) || !seen.insert(token).second) {
@@ -212,10 +64,20 @@ Status check_options(const BpeTrainerOptions& options) {
     }
   }
   for (const std::string* token :
-       {&options.bos_token, &options.eos_token, &options.pad_token, &options.unk_token}) {
+       {&options.roles.bos, &options.roles.eos, &options.roles.pad, &options.roles.unk}) {
     if (!token->empty() && !seen.contains(*token)) {
       faults.add("special_tokens", *token, "has a role but is not in the list",
-                 "add it to the special tokens");
+                 "add it to the special tokens, or give the role to another or to none");
+    }
+  }
+  if (!find_pattern(options.regex)) {
+    Result<Splitter> compiled =
+        is_valid_utf8(options.regex) ? compile_pattern(options.regex) : bad_data("not UTF-8");
+    if (compiled.ok()) {
+      splitter = std::move(compiled).value();
+    } else {
+      faults.add("pattern", options.regex, "is not implemented: " + compiled.status().message(),
+                 "use gpt2, llama3, qwen, tekken, o200k or another expression");
     }
   }
   return faults.to_status(StatusCode::kUsage, "the tokenizer cannot be trained");
@@ -223,11 +85,48 @@ Status check_options(const BpeTrainerOptions& options) {
 
 }  // namespace
 
+std::optional<std::string_view> regex_of_style(std::string_view name) {
+  for (const auto& [known, regex] : {std::pair("gpt2", kGpt2Regex),
+                                     {"llama3", kLlama3Regex},
+                                     {"qwen", kQwenRegex},
+                                     {"tekken", kTekkenRegex},
+                                     {"o200k", kO200kRegex}}) {
+    if (name == known) {
+      return regex;
+    }
+  }
+  return std::nullopt;
+}
+
 struct BpeTrainer::State {
+  State(BpeTrainerOptions options_in, std::optional<Splitter> splitter)
+      : options(std::move(options_in)), counter(counter_options(options, std::move(splitter))) {}
+
+  // Files help only when rare words are left out: learning needs more memory for a word than counting it.
+  static WordCounterOptions counter_options(const BpeTrainerOptions& options,
+                                            std::optional<Splitter> splitter) {
+    return {.pattern = find_pattern(options.regex).value_or(Pattern()),
+            .splitter = std::move(splitter),
+            .num_threads = options.num_threads,
+            .files = options.min_word_count > 1 ? options.files : nullptr,
+            .folder = options.folder_for_words,
+            .memory_bytes = options.memory_bytes / 2};
+  }
+
+  Status check_memory(std::int64_t num_words, std::int64_t word_bytes) const {
+    if (BpeLearner::memory_bytes(num_words, word_bytes) > options.memory_bytes) {
+      return bad_data(fmt::format(
+          "learning from the {} distinct words so far needs more memory than {}; give more, leave more rare "
+          "words out (min_word_count), or train on a sample of the texts",
+          format_count(num_words), format_bytes(options.memory_bytes)));
+    }
+    return ok_status();
+  }
+
+  Status fill(BpeLearner& learner);
+
   BpeTrainerOptions options;
-  Pattern pattern;
-  std::unordered_map<std::string, std::int64_t> word_counts;
-  std::string key;  // reused for lookups
+  WordCounter counter;
 };
 
 BpeTrainer::BpeTrainer(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -236,31 +135,36 @@ BpeTrainer::BpeTrainer(BpeTrainer&&) noexcept = default;
 BpeTrainer& BpeTrainer::operator=(BpeTrainer&&) noexcept = default;
 
 Result<BpeTrainer> BpeTrainer::create(BpeTrainerOptions options) {
-  TRY(check_options(options));
-  auto state = std::make_unique<State>();
-  state->pattern = *find_pattern(pattern_regex(options.pattern));
-  state->options = std::move(options);
-  return BpeTrainer(std::move(state));
+  std::optional<Splitter> splitter;
+  TRY(check_options(options, splitter));
+  return BpeTrainer(std::make_unique<State>(std::move(options), std::move(splitter)));
 }
 
 Status BpeTrainer::add_text(std::string_view text) {
   if (const std::optional<std::size_t> wrong = find_invalid_utf8(text)) {
     return bad_data(fmt::format("the text is not UTF-8 at byte {}", *wrong));
   }
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = piece_end(state_->pattern, text, begin);
-    state_->key.assign(text.substr(begin, end - begin));
-    ++state_->word_counts[state_->key];
-    begin = end;
-  }
-  if (static_cast<std::int64_t>(state_->word_counts.size()) > state_->options.words_max) {
-    return bad_data(fmt::format("the texts have more than {} distinct words; train on a sample of them",
-                                format_count(state_->options.words_max)));
-  }
-  return ok_status();
+  TRY(state_->counter.add_text(text));
+  return state_->options.min_word_count > 1
+             ? ok_status()
+             : state_->check_memory(state_->counter.num_words(), state_->counter.word_bytes());
 }
 
-Result<TrainedTokenizer> BpeTrainer::train() const {
+// Gives the learner the words that matter to it.
+Status BpeTrainer::State::fill(BpeLearner& learner) {
+  return counter.finish([&](std::string_view word, std::int64_t count) {
+    if (word.size() < 2 || count < options.min_word_count) {
+      return ok_status();
+    }
+    if (!learner.add_word(word, count)) {
+      return bad_data("the words have more than 2^32 letters; leave rare words out by a least count");
+    }
+    return check_memory(learner.num_words(), learner.num_bytes());
+  });
+}
+
+Result<TrainedTokenizer> BpeTrainer::train(
+    std::function<void(std::int64_t done, std::int64_t total)> on_progress) {
   const BpeTrainerOptions& options = state_->options;
   // Ids: special tokens, then the bytes in the order of their letters, then what is learned.
   std::vector<std::string> tokens(options.special_tokens.size());  // bytes; special tokens stand for none
@@ -276,16 +180,21 @@ Result<TrainedTokenizer> BpeTrainer::train() const {
   for (const std::string& token : options.special_tokens) {
     taken.insert(letters_to_bytes(token).value_or(token));
   }
-  // Sorted, so that nothing depends on the order of a hash table.
-  std::vector<std::pair<std::string_view, std::int64_t>> words(state_->word_counts.begin(),
-                                                               state_->word_counts.end());
-  std::sort(words.begin(), words.end());
-  Learner learner(tokens, taken);
-  for (const auto& [word, count] : words) {
-    learner.add_word(word, count, byte_ids);
-  }
-  const std::vector<LearnedMerge> merges = learner.learn(options.vocab_size, options.min_frequency);
-  return write_tokenizer_files(options, tokens, merges);
+  BpeLearner learner;
+  TRY(state_->fill(learner));
+  const std::vector<BpeMerge> merges = learner.learn({.vocab_size = options.vocab_size,
+                                                      .min_frequency = options.min_frequency,
+                                                      .token_length_max = options.token_length_max,
+                                                      .num_threads = options.num_threads,
+                                                      .on_progress = std::move(on_progress)},
+                                                     byte_ids, taken, tokens);
+  return TrainedTokenizer{write_tokenizer_files({.special_tokens = options.special_tokens,
+                                                 .roles = options.roles,
+                                                 .regex = options.regex,
+                                                 .bytes = tokens,
+                                                 .merges = merges}),
+                          learner.num_words(), static_cast<std::int64_t>(tokens.size()),
+                          static_cast<std::int64_t>(merges.size())};
 }
 
 }  // namespace cairn::tokenizer

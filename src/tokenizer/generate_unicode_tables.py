@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes unicode_class_table.cc and unicode_normal_table.cc beside this file.
+"""Writes unicode_category_table.cc, unicode_class_table.cc and unicode_normal_table.cc beside this file.
 
 Needs the package unicodedata2, version 16.0.0 (the Unicode version of the reference's patterns):
     pip install unicodedata2==16.0.0 && python3 generate_unicode_tables.py && clang-format -i unicode_*_table.cc
@@ -99,15 +99,20 @@ def write_classes(folder, not_inert):
             blocks.append(block)
         stage.append(blocks.index(block))
     assert len(blocks) <= 256
-    lines = [HEADER, '#include "tokenizer/unicode.h"\n', "namespace cairn::tokenizer::unicode_table {\n"]
-    lines.append("// Flags of each kind of code point; kinds are the letters a, b, ... of kBlocks.")
-    lines.append("const std::uint8_t kKindFlags[26] = {%s};\n" % ", ".join(map(str, kinds)))
-    lines.append("// Block of %d code points -> number of its contents in kBlocks." % BLOCK)
-    lines.append("const std::uint8_t kBlockNumbers[%d] = {%s};\n" % (len(stage), ", ".join(map(str, stage))))
-    lines.append("const char kBlocks[%d * %d + 1] =" % (len(blocks), BLOCK))
     half = BLOCK // 2
+    lines = [HEADER, '#include "tokenizer/unicode.h"\n', "namespace cairn::tokenizer::unicode_table {", "namespace {\n"]
+    lines.append("// Flags of each kind of code point; kinds are the letters a, b, ... of kBlockKinds.")
+    lines.append("constexpr std::uint8_t kKindFlags[] = {%s};\n" % ", ".join(map(str, kinds)))
+    lines.append("constexpr char kBlockKinds[] =")
     lines += ['    "%s"\n    "%s"' % (b[:half], b[half:]) for b in blocks]
     lines[-1] += ";\n"
+    lines.append("constexpr BlockFlags expand_kinds() {\nBlockFlags flags{};")
+    lines.append("static_assert(sizeof(kBlockKinds) == flags.size() + 1);")
+    lines.append("for (std::size_t i = 0; i < flags.size(); ++i) {\nflags[i] = kKindFlags[kBlockKinds[i] - 'a'];\n}")
+    lines.append("return flags;\n}\n\n}  // namespace\n")
+    lines.append("constinit const BlockFlags kBlockFlags = expand_kinds();\n")
+    lines.append("// Block of %d code points -> number of its contents in kBlockFlags." % BLOCK)
+    lines.append("const std::uint8_t kBlockNumbers[%d] = {%s};\n" % (len(stage), ", ".join(map(str, stage))))
     lines.append("const std::uint8_t kPlainFlags = %d;" % plain)
     lines.append("const std::uint8_t kVariationSelectorFlags = %d;\n" % mark)
     lines.append("}  // namespace cairn::tokenizer::unicode_table")
@@ -144,12 +149,30 @@ def write_normalization(folder, singles, pairs, classes):
     (folder / "unicode_normal_table.cc").write_text("\n".join(lines) + "\n")
 
 
+def write_categories(folder):
+    categories = [unicode.category(chr(c)) for c in range(0x110000)]
+    names = sorted(set(categories))
+    assert len(names) <= 32
+    starts = [c for c in range(0x110000) if c == 0 or categories[c] != categories[c - 1]]
+    runs = textwrap.fill(", ".join(str(c << 5 | names.index(categories[c])) for c in starts), 108)
+    lines = [HEADER, '#include "tokenizer/code_point_set.h"\n', "// clang-format off"]
+    lines.append("namespace cairn::tokenizer::unicode_table {\n")
+    lines.append("// General categories, numbered in this order.")
+    lines.append("const std::array<std::string_view, %d> kCategoryNames = {" % len(names))
+    lines.append(textwrap.fill(", ".join('"%s"' % name for name in names), 108) + "};\n")
+    lines.append("// First code points of the runs of one category, times 32, plus the category; sorted.")
+    lines.append("const std::array<std::uint32_t, %d> kCategoryRuns = {\n%s};\n" % (len(starts), runs))
+    lines.append("}  // namespace cairn::tokenizer::unicode_table")
+    (folder / "unicode_category_table.cc").write_text("\n".join(lines) + "\n")
+
+
 def main():
     assert unicode.unidata_version == "16.0.0", unicode.unidata_version
     folder = pathlib.Path(__file__).parent
     singles, pairs, classes, not_inert = normalization()
     write_classes(folder, not_inert)
     write_normalization(folder, singles, pairs, classes)
+    write_categories(folder)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 #include <array>
 #include <utility>
 
-#include "base/text.h"
+#include "tokenizer/text_scan.h"
 #include "tokenizer/unicode.h"
 
 namespace cairn::tokenizer {
@@ -26,22 +26,47 @@ struct Character {
   }
 };
 
-Character character_at(std::string_view text, std::size_t at) {
+inline Character character_at(std::string_view text, std::size_t at) {
   if (at >= text.size()) {
     return {kNone, 0, at};
   }
-  const auto first = static_cast<unsigned char>(text[at]);
-  if (first < 0x80) {
-    return {first, code_point_flags(first), at + 1};
-  }
-  const Utf8CodePoint c = decode_utf8(text, at);
-  return {c.code_point, code_point_flags(c.code_point), at + static_cast<std::size_t>(c.length)};
+  const ScannedCharacter c = scan_character(text, at);
+  return {c.code_point, code_point_flags(c.code_point), c.end};
 }
 
-// The end of the run of characters with any of `mask` that starts at `at`.
-std::size_t run_end(std::string_view text, std::size_t at, std::uint8_t mask) {
+// Behind the ASCII letters from `at` on that have any of `mask`.
+template <std::uint8_t mask>
+std::size_t skip_ascii_letters(std::string_view text, std::size_t at) {
+  static_assert(mask == kLetter || mask == kUpperLike || mask == kLowerLike);
+  constexpr unsigned kFirst = mask == kUpperLike ? 'A' : 'a';
+  constexpr unsigned kLast = mask == kUpperLike ? 'Z' : 'z';
+  constexpr unsigned kCaseBit = mask == kLetter ? 0x20 : 0;
+  return skip_bytes(
+      text, at, [](std::uint64_t word) { return bytes_between(word | eight_times(kCaseBit), kFirst, kLast); },
+      [](unsigned char c) { return (c | kCaseBit) >= kFirst && (c | kCaseBit) <= kLast; });
+}
+
+// The end of the run of letters or the like that starts at `at`.
+template <std::uint8_t mask>
+std::size_t letter_run_end(std::string_view text, std::size_t at) {
+  while (true) {
+    at = skip_ascii_letters<mask>(text, at);
+    if (at == text.size() || is_ascii(text[at])) {
+      return at;
+    }
+    do {
+      const Character c = character_at(text, at);
+      if (!c.is(mask)) {
+        return at;
+      }
+      at = c.end;
+    } while (at < text.size() && !is_ascii(text[at]));
+  }
+}
+
+std::size_t number_run_end(std::string_view text, std::size_t at) {
   Character c = character_at(text, at);
-  while (c.is(mask)) {
+  while (c.is(kNumber)) {
     at = c.end;
     c = character_at(text, at);
   }
@@ -108,10 +133,10 @@ std::size_t gpt2_end(std::string_view text, std::size_t begin) {
   const std::size_t start = begin + (text[begin] == ' ' ? 1 : 0);
   const Character c = character_at(text, start);
   if (c.is(kLetter)) {
-    return run_end(text, start, kLetter);
+    return letter_run_end<kLetter>(text, start);
   }
   if (c.is(kNumber)) {
-    return run_end(text, start, kNumber);
+    return number_run_end(text, start);
   }
   return c.is_other() ? other_run_end(text, start) : space_end(text, begin, false);
 }
@@ -149,50 +174,73 @@ std::size_t letter_end(const Pattern& pattern, std::string_view text, std::size_
   }
   const Character first = character_at(text, begin);
   if (first.is(kLetter)) {
-    return run_end(text, first.end, kLetter);
+    return letter_run_end<kLetter>(text, first.end);
   }
   if (first.is_prefix() && character_at(text, first.end).is(kLetter)) {
-    return run_end(text, first.end, kLetter);
+    return letter_run_end<kLetter>(text, first.end);
   }
   return rest_end(pattern, text, begin);
 }
 
+// Behind the characters from `at` on that are in both classes: most letters of scripts without cases.
+std::size_t caseless_run_end(std::string_view text, std::size_t at) {
+  constexpr std::uint8_t kBoth = kUpperLike | kLowerLike;
+  while (at < text.size() && !is_ascii(text[at])) {
+    const ScannedCharacter c = scan_character(text, at);
+    if ((code_point_flags(c.code_point) & kBoth) != kBoth) {
+      break;
+    }
+    at = c.end;
+  }
+  return at;
+}
+
 // [upper-like]*[lower-like]+ at `begin`, with the backtracking of a regular expression; `begin` when none.
 std::size_t small_word_end(std::string_view text, std::size_t begin) {
-  std::size_t at = begin;
   std::size_t after_both = begin;  // end of the last character that is in both classes
-  Character c = character_at(text, at);
-  for (; c.is(kUpperLike); c = character_at(text, at)) {
+  for (std::size_t at = begin;;) {
+    const std::size_t caseless = caseless_run_end(text, at);
+    after_both = caseless > at ? caseless : after_both;
+    const Character c = character_at(text, caseless);
+    if (!c.is(kUpperLike)) {
+      return c.is(kLowerLike) ? letter_run_end<kLowerLike>(text, caseless) : after_both;
+    }
     at = c.end;
-    after_both = c.is(kLowerLike) ? at : after_both;
   }
-  return c.is(kLowerLike) ? run_end(text, at, kLowerLike) : after_both;
 }
 
 // [upper-like]+[lower-like]* at `begin`; `begin` when none.
 std::size_t capital_word_end(std::string_view text, std::size_t begin) {
-  const std::size_t at = run_end(text, begin, kUpperLike);
-  return at == begin ? begin : run_end(text, at, kLowerLike);
+  const std::size_t at = letter_run_end<kUpperLike>(text, begin);
+  return at == begin ? begin : letter_run_end<kLowerLike>(text, at);
 }
 
 std::size_t cased_end(const Pattern& pattern, std::string_view text, std::size_t begin) {
+  constexpr std::uint8_t kWordLike = kUpperLike | kLowerLike;
   const Character first = character_at(text, begin);
-  for (const auto word_end : {small_word_end, capital_word_end}) {
-    for (const std::size_t start : {first.is_prefix() ? first.end : begin, begin}) {
-      const std::size_t end = word_end(text, start);
-      if (end > start) {
-        return pattern.has_contractions ? contraction_end(text, end, true) : end;
+  const std::size_t start = first.is_prefix() ? first.end : begin;
+  if (first.is(kWordLike) || (start > begin && character_at(text, start).is(kWordLike))) {
+    for (const auto word_end : {small_word_end, capital_word_end}) {
+      for (const std::size_t from : {start, begin}) {
+        const std::size_t end = word_end(text, from);
+        if (end > from) {
+          return pattern.has_contractions ? contraction_end(text, end, true) : end;
+        }
       }
     }
   }
   return rest_end(pattern, text, begin);
 }
 
-constexpr std::array<std::pair<std::string_view, Pattern>, 6> kKnownPatterns = {{
+constexpr std::array<std::pair<std::string_view, Pattern>, 7> kKnownPatterns = {{
     {kGpt2Regex, {PatternFamily::kGpt2, 0, true, false}},
     {R"('(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)",
      {PatternFamily::kGpt2, 0, true, false}},
     {kLlama3Regex, {PatternFamily::kLetter, 3, true, false}},
+    // cl100k: its possessive repeats and its one newline change nothing.
+    {R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*)"
+     R"(|\s*[\r\n]|\s+(?!\S)|\s+)",
+     {PatternFamily::kLetter, 3, true, false}},
     {kQwenRegex, {PatternFamily::kLetter, 1, true, false}},
     {kTekkenRegex, {PatternFamily::kCased, 1, false, true}},
     {kO200kRegex, {PatternFamily::kCased, 3, true, true}},

@@ -6,8 +6,8 @@
 
 #include <fmt/format.h>
 
-#include "base/hash.h"
 #include "base/text.h"
+#include "tokenizer/piece_cache.h"
 #include "tokenizer/tokenizer_data.h"
 #include "tokenizer/unicode.h"
 
@@ -16,74 +16,41 @@ namespace {
 
 constexpr std::size_t kTextBytesMax = std::numeric_limits<std::int32_t>::max() / 2;
 
-// Remembers the ids of short pieces. Direct-mapped, so its size is fixed; a later piece replaces an earlier one.
-class PieceCache {
- public:
-  static constexpr std::size_t kPieceBytesMax = 22;
-  static constexpr std::size_t kIdsMax = 8;
+// Short pieces are most words of scripts with one byte a letter, middling ones most of the others.
+using ShortPieces = PieceCache<2, 4>;
+using MiddlingPieces = PieceCache<4, 8>;
 
-  explicit PieceCache(std::size_t num_slots) : slots_(num_slots) {}
-
-  // Appends the ids of `piece`; false when it is not remembered.
-  bool find(std::string_view piece, std::uint64_t hash, std::vector<std::int32_t>& ids) const {
-    const Slot& slot = slots_[hash % slots_.size()];
-    if (std::string_view(slot.bytes.data(), slot.num_bytes) != piece) {
-      return false;
-    }
-    ids.insert(ids.end(), slot.ids.begin(), slot.ids.begin() + slot.num_ids);
-    return true;
-  }
-
-  void add(std::string_view piece, std::uint64_t hash, std::span<const std::int32_t> ids) {
-    if (ids.size() > kIdsMax) {
-      return;
-    }
-    Slot& slot = slots_[hash % slots_.size()];
-    std::copy(piece.begin(), piece.end(), slot.bytes.begin());
-    std::copy(ids.begin(), ids.end(), slot.ids.begin());
-    slot.num_bytes = static_cast<std::uint8_t>(piece.size());
-    slot.num_ids = static_cast<std::uint8_t>(ids.size());
-  }
-
- private:
-  struct Slot {
-    std::array<std::int32_t, kIdsMax> ids{};
-    std::array<char, kPieceBytesMax> bytes{};
-    std::uint8_t num_bytes = 0;
-    std::uint8_t num_ids = 0;
-  };
-  std::vector<Slot> slots_;
-};
-
-constexpr std::size_t kCacheSlots = std::size_t{1} << 15;  // 1.8 MB
+constexpr std::size_t kCacheSlots = std::size_t{1} << 16;  // with both caches 3 MB
 
 // One way through the pipeline: split at added tokens, normalise, cut into pieces, merge.
 class Pipeline {
  public:
-  Pipeline(const TokenizerData& data, std::size_t num_cache_slots) : data_(data), cache_(num_cache_slots) {}
+  // REQUIRES a power of two of slots for each of the caches.
+  Pipeline(const TokenizerData& data, std::size_t num_cache_slots)
+      : data_(data), short_pieces_(num_cache_slots), middling_pieces_(num_cache_slots / 4) {}
 
-  void encode(std::string_view text, std::vector<std::int32_t>& ids) {
+  Status encode(std::string_view text, std::vector<std::int32_t>& ids) {
     raw_segments_.clear();
     data_.raw_matcher.split(text, raw_segments_);
     for (const TextSegment& segment : raw_segments_) {
       if (segment.id >= 0) {
         ids.push_back(segment.id);
       } else {
-        encode_raw(text.substr(segment.begin, segment.end - segment.begin), ids);
+        TRY(encode_raw(text.substr(segment.begin, segment.end - segment.begin), ids));
       }
     }
+    return ok_status();
   }
 
  private:
-  void encode_raw(std::string_view text, std::vector<std::int32_t>& ids) {
+  Status encode_raw(std::string_view text, std::vector<std::int32_t>& ids) {
     std::string normalized;
     if (data_.has_nfc && !is_surely_nfc(text)) {
       normalized = normalize_nfc(text);
       text = normalized;
     }
     if (data_.normalized_matcher.empty()) {
-      encode_words(text, ids);
-      return;
+      return encode_text(text, ids);
     }
     segments_.clear();
     data_.normalized_matcher.split(text, segments_);
@@ -91,9 +58,20 @@ class Pipeline {
       if (segment.id >= 0) {
         ids.push_back(segment.id);
       } else {
-        encode_words(text.substr(segment.begin, segment.end - segment.begin), ids);
+        TRY(encode_text(text.substr(segment.begin, segment.end - segment.begin), ids));
       }
     }
+    return ok_status();
+  }
+
+  Status encode_text(std::string_view text, std::vector<std::int32_t>& ids) {
+    if (!data_.splitter) {
+      encode_words(text, ids);
+      return ok_status();
+    }
+    return data_.splitter->split(text, splitter_buffers_, [&](std::size_t begin, std::size_t end) {
+      encode_words(text.substr(begin, end - begin), ids);
+    });
   }
 
   void encode_words(std::string_view text, std::vector<std::int32_t>& ids) {
@@ -105,39 +83,45 @@ class Pipeline {
     }
     for (std::size_t begin = 0; begin < text.size();) {
       const std::size_t end = piece_end(data_.pattern, text, begin);
-      encode_piece(text.substr(begin, end - begin), ids);
+      encode_piece(text.substr(begin, end - begin), text.size() - begin, ids);
       begin = end;
     }
   }
 
-  void encode_piece(std::string_view piece, std::vector<std::int32_t>& ids) {
+  // `num_readable`: bytes that may be read from the piece's first on.
+  void encode_piece(std::string_view piece, std::size_t num_readable, std::vector<std::int32_t>& ids) {
     std::string prefixed;
     if (data_.adds_prefix_space && data_.prefixes_every_piece && !piece.starts_with(' ')) {
       prefixed = " " + std::string(piece);
       piece = prefixed;
+      num_readable = piece.size();
     }
-    if (piece.size() == 1) {
-      ids.push_back(data_.model.byte_ids[static_cast<unsigned char>(piece[0])]);
-      return;
-    }
-    if (piece.size() > PieceCache::kPieceBytesMax) {
+    if (piece.size() <= ShortPieces::Key::kPieceBytesMax) {
+      encode_cached(short_pieces_, {piece, num_readable}, piece, ids);
+    } else if (piece.size() <= MiddlingPieces::Key::kPieceBytesMax) {
+      encode_cached(middling_pieces_, {piece, num_readable}, piece, ids);
+    } else {
       data_.model.encode_piece(piece, buffers_, ids);
-      return;
     }
-    const std::uint64_t hash = xxh3_64(piece, 0);
-    if (cache_.find(piece, hash, ids)) {
-      return;
+  }
+
+  template <typename Cache>
+  void encode_cached(Cache& cache, const typename Cache::Key& key, std::string_view piece,
+                     std::vector<std::int32_t>& ids) {
+    if (!cache.find(key, ids)) {
+      const std::size_t before = ids.size();
+      data_.model.encode_piece(piece, buffers_, ids);
+      cache.add(key, std::span(ids).subspan(before));
     }
-    const std::size_t before = ids.size();
-    data_.model.encode_piece(piece, buffers_, ids);
-    cache_.add(piece, hash, std::span(ids).subspan(before));
   }
 
   const TokenizerData& data_;
-  PieceCache cache_;
+  ShortPieces short_pieces_;
+  MiddlingPieces middling_pieces_;
   MergeBuffers buffers_;
   std::vector<TextSegment> raw_segments_;
   std::vector<TextSegment> segments_;
+  SplitterBuffers splitter_buffers_;
 };
 
 Status encode_with(const TokenizerData& data, Pipeline& pipeline, std::string_view text,
@@ -148,10 +132,15 @@ Status encode_with(const TokenizerData& data, Pipeline& pipeline, std::string_vi
   if (const std::optional<std::size_t> wrong = find_invalid_utf8(text)) {
     return bad_data(fmt::format("the text is not UTF-8 at byte {}", *wrong));
   }
+  const std::size_t size_before = ids.size();
   if (add_special_tokens) {
     ids.insert(ids.end(), data.template_prefix.begin(), data.template_prefix.end());
   }
-  pipeline.encode(text, ids);
+  const Status status = pipeline.encode(text, ids);
+  if (!status.ok()) {
+    ids.resize(size_before);
+    return status;
+  }
   if (add_special_tokens) {
     ids.insert(ids.end(), data.template_suffix.begin(), data.template_suffix.end());
   }

@@ -25,7 +25,8 @@ class Tokenizer {
 
   // The ids of `text`. With add_special_tokens the file's template is applied (it may add BOS, EOS or
   // nothing). Special tokens written inside the text are recognised, as the reference does.
-  // kBadData naming the byte offset when `text` is not UTF-8. Encoder below is faster for many texts.
+  // kBadData naming the byte offset when `text` is not UTF-8, and when a pattern that has no scanner of its own takes too
+  // many steps on it (regex.h). Encoder below is faster for many texts.
   Result<std::vector<std::int32_t>> encode(std::string_view text, bool add_special_tokens) const;
 
   // Ids that no token has are skipped. Bytes that are not UTF-8 become U+FFFD, one per maximal bad part.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "tokenizer/added_tokens.h"
 #include "tokenizer/bpe_model.h"
 #include "tokenizer/pre_tokenizer.h"
+#include "tokenizer/splitter.h"
 
 namespace cairn::tokenizer {
 
@@ -23,6 +25,7 @@ struct TokenEntry {
 struct TokenizerData {
   // Normaliser and pre-tokenizer.
   bool has_nfc = false;
+  std::optional<Splitter> splitter;   // cuts the text first, when the pattern alone does not
   bool adds_prefix_space = false;     // a space before ...
   bool prefixes_every_piece = false;  // ... each piece of the pattern, not each stretch of text
   Pattern pattern;
@@ -38,9 +41,6 @@ struct TokenizerData {
   std::vector<TokenEntry> tokens;
   BytesTable ids_by_content;
 };
-
-// Ids at and above this are refused: they would make an embedding table of no use.
-inline constexpr std::int64_t kTokenIdEnd = std::int64_t{1} << 22;
 
 // Fills `data` from the text of a tokenizer.json; kBadData lists all faults.
 Status parse_tokenizer_json(std::string_view text, TokenizerData& data);

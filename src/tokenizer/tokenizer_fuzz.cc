@@ -1,6 +1,7 @@
 // Any bytes as a tokenizer.json, and any text and ids through those that are accepted. The input is the file,
 // then a NUL byte, then the text.
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -17,7 +18,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
   const cairn::Result<std::vector<std::int32_t>> ids = tokenizer->encode(text, true);
-  CHECK(ids.ok() == cairn::is_valid_utf8(text), "every UTF-8 text is encoded, nothing else is");
+  const bool takes_too_long = ids.status().message().find("too much work") != std::string::npos;
+  CHECK(takes_too_long || ids.ok() == cairn::is_valid_utf8(text),
+        "every UTF-8 text is encoded, nothing else is");
   if (ids.ok()) {
     for (const std::int32_t id : *ids) {
       CHECK(id >= 0 && id < tokenizer->vocab_size(), "an id outside the vocabulary");

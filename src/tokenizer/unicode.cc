@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "tokenizer/text_scan.h"
 
 namespace cairn::tokenizer {
 namespace {
@@ -115,16 +116,12 @@ void compose_all(std::vector<Mark>& marks) {
 }  // namespace
 
 bool is_surely_nfc(std::string_view text) {
-  for (std::size_t at = 0; at < text.size();) {
-    if (static_cast<unsigned char>(text[at]) < 0x80) {
-      ++at;
-      continue;
-    }
-    const Utf8CodePoint c = decode_utf8(text, at);
+  for (std::size_t at = skip_ascii(text, 0); at < text.size(); at = skip_ascii(text, at)) {
+    const ScannedCharacter c = scan_character(text, at);
     if ((code_point_flags(c.code_point) & kInert) == 0) {
       return false;
     }
-    at += static_cast<std::size_t>(c.length);
+    at = c.end;
   }
   return true;
 }

@@ -2,6 +2,7 @@
 // and the normal form C (its normaliser's Unicode 9). The tables are made by generate_unicode_tables.py.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -28,9 +29,10 @@ struct Triple {
 };
 inline constexpr std::uint32_t kBlockSize = 128;
 inline constexpr std::uint32_t kClassEnd = 0x33000;
-extern const std::uint8_t kKindFlags[26];
+inline constexpr std::size_t kNumBlocks = 234;
+using BlockFlags = std::array<std::uint8_t, kNumBlocks * kBlockSize>;
+extern const BlockFlags kBlockFlags;
 extern const std::uint8_t kBlockNumbers[kClassEnd / kBlockSize];
-extern const char kBlocks[];
 extern const std::uint8_t kPlainFlags;
 extern const std::uint8_t kVariationSelectorFlags;
 extern const CombiningRun kCombiningRuns[];
@@ -48,12 +50,11 @@ inline std::uint8_t code_point_flags(char32_t code_point) {
     return is_selector ? unicode_table::kVariationSelectorFlags : unicode_table::kPlainFlags;
   }
   const std::uint32_t block = unicode_table::kBlockNumbers[code_point / unicode_table::kBlockSize];
-  const char kind =
-      unicode_table::kBlocks[block * unicode_table::kBlockSize + code_point % unicode_table::kBlockSize];
-  return unicode_table::kKindFlags[kind - 'a'];
+  return unicode_table::kBlockFlags[block * unicode_table::kBlockSize +
+                                    code_point % unicode_table::kBlockSize];
 }
 
-// True when normalize_nfc would return the text as it is, by a test that may say false needlessly.
+// True when normalize_nfc would return the text as it is, by a test that may say false needlessly. REQUIRES valid UTF-8.
 bool is_surely_nfc(std::string_view text);
 // The normal form C. REQUIRES valid UTF-8.
 std::string normalize_nfc(std::string_view text);

@@ -2,8 +2,11 @@
 // A request per line of standard input, an answer per line of standard output:
 //   order SEED SAMPLES SEQUENCE LENGTH...   -> epochs | document_index | sample_index rows | shuffle_index
 //   goldfish K H LABEL...                   -> mask
-//   train PATTERN VOCAB MIN_FREQUENCY FILE  -> the tokenizer.json, on one line (a document per line of FILE)
+//   sum WEIGHT...                           -> the normalized weights
+//   run FUSED SAMPLES SEQUENCE SHARDS (COUNT LENGTH...)... STAGES (START SEED RESTART SOURCES (SHARD WEIGHT)...)...
+//                                           -> for each sample: SHARD:DOCUMENT:OFFSET:COUNT of its pieces; weight "-" is none
 #include <iostream>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -12,10 +15,14 @@
 #include <fmt/ranges.h>
 
 #include "base/check.h"
+#include "data/blend.h"
 #include "data/goldfish.h"
+#include "data/run_order.h"
 #include "data/sample_order.h"
+#include "data/token_shard_writer.h"
+#include "doors/clock.h"
 #include "doors/file_system.h"
-#include "tokenizer/bpe_trainer.h"
+#include "doors/sim_file_system.h"
 
 namespace {
 
@@ -57,27 +64,77 @@ std::string goldfish_text(std::istringstream& in) {
   return fmt::format("{}", fmt::join(mask, " "));
 }
 
-std::string train_text(std::istringstream& in) {
-  using cairn::tokenizer::PatternStyle;
-  cairn::tokenizer::BpeTrainerOptions options;
-  std::string pattern;
-  std::string path;
-  in >> pattern >> options.vocab_size >> options.min_frequency >> path;
-  options.pattern = pattern == "gpt2"     ? PatternStyle::kGpt2
-                    : pattern == "llama3" ? PatternStyle::kLlama3
-                    : pattern == "qwen"   ? PatternStyle::kQwen
-                    : pattern == "o200k"  ? PatternStyle::kO200k
-                                          : PatternStyle::kTekken;
-  cairn::Result<cairn::tokenizer::BpeTrainer> trainer = cairn::tokenizer::BpeTrainer::create(options);
-  CHECK(trainer.ok(), trainer.status().message());
-  const std::string text = cairn::make_real_file_system()->read_text(path).value();
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) {
-    CHECK(trainer->add_text(line).ok(), "text refused");
+std::string sum_text(std::istringstream& in) {
+  std::vector<double> weights;
+  for (double weight = 0; in >> weight;) {
+    weights.push_back(weight);
   }
-  std::string json = trainer->train().value().tokenizer_json;
-  std::erase(json, '\n');
-  return json;
+  return fmt::format("{:.17g}", fmt::join(cairn::data::normalize_weights(weights), " "));
+}
+
+void write_shards(std::istringstream& in, cairn::FileSystem& files) {
+  std::int64_t num_shards = 0;
+  in >> num_shards;
+  for (std::int64_t shard = 0; shard < num_shards; ++shard) {
+    auto writer = std::move(cairn::data::TokenShardWriter::create(files, std::to_string(shard), 10)).value();
+    std::int64_t num_documents = 0;
+    in >> num_documents;
+    for (std::int64_t i = 0; i < num_documents; ++i) {
+      std::size_t length = 0;
+      in >> length;
+      CHECK(writer.add_document(std::vector<std::int32_t>(length, 1)).ok(), "document refused");
+    }
+    CHECK(writer.finish().ok(), "shard not written");
+  }
+}
+
+std::vector<cairn::data::Stage> read_stages(std::istringstream& in) {
+  std::int64_t num_stages = 0;
+  in >> num_stages;
+  std::vector<cairn::data::Stage> stages(static_cast<std::size_t>(num_stages));
+  for (cairn::data::Stage& stage : stages) {
+    bool is_restart = false;
+    std::int64_t num_sources = 0;
+    in >> stage.start_samples >> stage.seed >> is_restart >> num_sources;
+    stage.start = is_restart ? cairn::data::StageStart::kRestart : cairn::data::StageStart::kContinue;
+    for (std::int64_t i = 0; i < num_sources; ++i) {
+      std::string shard;
+      std::string weight;
+      in >> shard >> weight;
+      stage.sources.push_back({shard, weight == "-" ? std::nullopt : std::optional(std::stod(weight))});
+    }
+  }
+  return stages;
+}
+
+std::string run_text(std::istringstream& in) {
+  cairn::SimFileSystem files(1);
+  cairn::SimClock clock(0);
+  cairn::data::RunOrderOptions options;
+  bool is_fused = false;
+  in >> is_fused >> options.num_samples >> options.sequence;
+  options.rounding = is_fused ? cairn::data::BlendRounding::kFused : cairn::data::BlendRounding::kSeparate;
+  options.vocab_size = 10;
+  write_shards(in, files);
+  options.stages = read_stages(in);
+  const cairn::Faults faults = cairn::data::check_stages(options.stages, options.num_samples, "");
+  if (!faults.empty()) {
+    return "error " + faults.list().front().reason;
+  }
+  const cairn::Result<cairn::data::RunOrder> order = cairn::data::RunOrder::open(files, clock, options);
+  if (!order.ok()) {
+    return "error " + order.status().message();
+  }
+  cairn::data::RunOrderCursor cursor(*order);
+  std::string text;
+  for (std::int64_t sample = 0; sample < order->num_samples(); ++sample) {
+    const cairn::data::SamplePlace place = cursor.locate(sample);
+    const cairn::data::TokenSource& source = order->source(place.order);
+    for (const cairn::data::TokenSpan& span : source.order().locate(place.sample)) {
+      text += fmt::format("{}:{}:{}:{} ", source.prefix(), span.document, span.offset, span.count);
+    }
+  }
+  return text;
 }
 
 }  // namespace
@@ -87,9 +144,10 @@ int main() {
     std::istringstream in(line);
     std::string request;
     in >> request;
-    std::cout << (request == "order"      ? order_text(in)
-                  : request == "goldfish" ? goldfish_text(in)
-                                          : train_text(in))
+    std::cout << (request == "order" ? order_text(in)
+                  : request == "sum" ? sum_text(in)
+                  : request == "run" ? run_text(in)
+                                     : goldfish_text(in))
               << std::endl;
   }
   return 0;

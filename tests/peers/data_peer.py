@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The order of samples and the Goldfish mask against an independent statement with numpy.
+"""The order of samples, stages and mixtures, and the Goldfish mask, against an independent statement with numpy.
 
     data_peer.py DATA_DUMP [--configurations N] [--seed S]
 
@@ -7,19 +7,16 @@ Exits with 77 (skipped) when no Python with numpy is at hand; CAIRN_PYTHON in th
 """
 
 import argparse
-import os
+import fractions
+import math
 import random
 import subprocess
 import sys
 
-try:
-    import numpy
-except ImportError:
-    other = os.environ.get("CAIRN_PYTHON", "")
-    if other and os.path.realpath(other) != os.path.realpath(sys.executable):
-        os.execv(other, [other] + sys.argv)
-    print("skipped: this Python has no numpy; set CAIRN_PYTHON to one that has")
-    sys.exit(77)
+from python_with import require
+
+require("numpy")
+import numpy  # noqa: E402
 
 
 def expected_order(seed, samples, sequence, lengths):
@@ -49,6 +46,99 @@ def expected_order(seed, samples, sequence, lengths):
         state.shuffle(part)
         order.append(part)
     return epochs, documents, numpy.array(rows).reshape(-1), numpy.concatenate(order)
+
+
+def normalize(weights):
+    weights = numpy.array(weights, dtype=numpy.float64)
+    return weights / numpy.sum(weights)
+
+
+def lag(weight, sample, taken, fused):
+    """weight * max(sample, 1) - taken, rounded twice or once."""
+    sample = float(max(sample, 1))
+    if not fused:
+        return numpy.float64(weight) * numpy.float64(sample) - numpy.float64(taken)
+    return float(fractions.Fraction(float(weight)) * fractions.Fraction(sample) - taken)
+
+
+def expected_mixture(weights, count, fused):
+    """For each sample: the source that lags most, the first on ties, and how many of it came before."""
+    taken = [0] * len(weights)
+    picks = []
+    for sample in range(count):
+        lags = [lag(w, sample, t, fused) for w, t in zip(weights, taken)]
+        source = lags.index(max(lags))
+        picks.append((source, taken[source]))
+        taken[source] += 1
+    return picks
+
+
+class Stream:
+    """One source in one order: what each of its samples reads."""
+
+    def __init__(self, shard, lengths, sequence, seed, samples):
+        self.shard, self.lengths, self.sequence = shard, lengths, sequence
+        _, self.documents, rows, self.shuffled = expected_order(seed, samples, sequence, lengths)
+        self.rows = rows.reshape(-1, 2)
+        self.used = 0
+
+    def __len__(self):
+        return len(self.shuffled)
+
+    def pieces(self, sample):
+        row = int(self.shuffled[sample])
+        index, offset = map(int, self.rows[row])
+        left, text = self.sequence + 1, ""
+        while left > 0:
+            document = int(self.documents[index])
+            count = min(left, self.lengths[document] - offset)
+            if count > 0:
+                text += f"{self.shard}:{document}:{offset}:{count} "
+            left, index, offset = left - count, index + 1, 0
+        return text
+
+
+def requests(stages, samples):
+    """How many samples are asked of each (chain of stages, shard); None: one epoch. Keys name the chain's first stage."""
+    chain, asked, keys = {}, {}, []
+    for i, stage in enumerate(stages):
+        count = (stages[i + 1]["start"] if i + 1 < len(stages) else samples) - stage["start"]
+        shards = [shard for shard, _ in stage["sources"]]
+        weights = [weight for _, weight in stage["sources"]]
+        by_size = len(shards) > 1 and weights[0] is None
+        shares = None if by_size else normalize([1.0 if w is None else w for w in weights])
+        for j, shard in enumerate(shards):
+            if stage["restart"] or shard not in chain:
+                chain[shard] = (i, shard)
+                asked[chain[shard]] = 0
+            if len(shards) == 1:
+                asked[chain[shard]] += count
+            elif not by_size:
+                asked[chain[shard]] += math.ceil(math.ceil(count * shares[j]) * (1 + 0.005))
+        keys.append((count, by_size, shares, [chain[shard] for shard in shards]))
+    return asked, keys
+
+
+def expected_run(stages, samples, sequence, shards, fused):
+    """The pieces of every sample of the run; None when sources without weights are too small."""
+    asked, keys = requests(stages, samples)
+    streams = {key: Stream(key[1], shards[key[1]], sequence, stages[key[0]]["seed"], count)
+               for key, count in asked.items()}
+    text = []
+    for count, by_size, shares, chain in keys:
+        mine = [streams[key] for key in chain]
+        first = [stream.used for stream in mine]
+        rest = [len(stream) - stream.used for stream in mine]
+        if by_size and (min(rest) <= 0 or sum(rest) < count):
+            return None
+        weights = normalize(rest) if by_size else normalize(shares)
+        picks = [(0, n) for n in range(count)] if len(mine) == 1 else expected_mixture(weights, count, fused)
+        for source, number in picks:
+            mine[source].used = max(mine[source].used, first[source] + number + 1)
+            if mine[source].used > len(mine[source]):
+                return None
+            text.append(mine[source].pieces(first[source] + number))
+    return "".join(text)
 
 
 def expected_mask(k, h, labels):
@@ -102,6 +192,55 @@ def check_goldfish(dump, rng):
         sys.exit(f"the Goldfish mask differs: k {k}, h {h}, labels {labels}")
 
 
+def random_stages(rng, num_shards, samples):
+    starts = [0] + sorted(rng.sample(range(1, samples), min(rng.randint(0, 3), samples - 1)))
+    by_size_run = rng.random() < 0.3
+    stages = []
+    for start in starts:
+        shards = rng.sample(range(num_shards), rng.randint(1, num_shards))
+        by_size = by_size_run and len(shards) > 1
+        draw = rng.choice([lambda: 1.0, lambda: float(rng.randint(1, 9)), lambda: rng.random() + 1e-3])
+        restart = rng.random() < (1.0 if by_size_run else 0.4)
+        stages.append({"start": start, "seed": rng.choice([28, rng.getrandbits(32)]), "restart": restart,
+                       "sources": [(shard, None if by_size else draw()) for shard in shards]})
+    return stages
+
+
+def check_run(dump, rng):
+    """Stages, mixtures, seeds and tails, end to end. Returns whether the run could be made."""
+    sequence = rng.randint(1, 12)
+    shards = [[rng.choice([0, 1, rng.randint(1, 40)]) for _ in range(rng.randint(1, 25))] + [sequence + 1]
+              for _ in range(rng.randint(1, 5))]
+    samples = rng.randint(2, 250)
+    stages = random_stages(rng, len(shards), samples)
+    fused = int(rng.random() < 0.3)
+    words = [fused, samples, sequence, len(shards)]
+    for lengths in shards:
+        words += [len(lengths), *lengths]
+    words.append(len(stages))
+    for stage in stages:
+        words += [stage["start"], stage["seed"], int(stage["restart"]), len(stage["sources"])]
+        for shard, weight in stage["sources"]:
+            words += [shard, "-" if weight is None else repr(weight)]
+    got = dump.ask("run", *words)
+    want = expected_run(stages, samples, sequence, shards, fused)
+    if want is None:
+        if not got.startswith("error"):
+            sys.exit(f"a run that cannot be was not refused: {words}")
+        return False
+    if got.strip() != want.strip():
+        sys.exit(f"the order of a run differs: {words}: {got[:200]}")
+    return True
+
+
+def check_sums(dump, rng):
+    for count in [*range(1, 40), 127, 128, 129, 200, 255, 256, 257, 1000, 5000, 32766]:
+        weights = [rng.random() * 10 ** rng.randint(-6, 6) for _ in range(count)]
+        got = [float(x) for x in dump.ask("sum", *map(repr, weights)).split()]
+        if got != normalize(weights).tolist():
+            sys.exit(f"the sum of {count} weights differs from numpy's")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("dump")
@@ -111,11 +250,13 @@ def main():
     rng = random.Random(arguments.seed)
     dump = Dump(arguments.dump)
     checked = sum(check_order(dump, rng) for _ in range(arguments.configurations))
+    runs = sum(check_run(dump, rng) for _ in range(arguments.configurations))
+    check_sums(dump, rng)
     for _ in range(12):
         check_goldfish(dump, rng)
-    print(f"seed {arguments.seed}: {checked} orders and 12 masks are equal")
-    if checked < arguments.configurations // 2:
-        sys.exit("too few configurations had enough tokens")
+    print(f"seed {arguments.seed}: {checked} orders, {runs} runs of stages and mixtures, sums and 12 masks are equal")
+    if min(checked, runs) < 200 * arguments.configurations // 300:
+        sys.exit("too few configurations could be made")
 
 
 if __name__ == "__main__":

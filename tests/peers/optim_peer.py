@@ -8,19 +8,13 @@ Exits with 77 (skipped) when no Python with numpy is at hand; CAIRN_PYTHON in th
 
 import json
 import math
-import os
 import subprocess
 import sys
 
-try:
-    import numpy as np
-except ImportError:
-    other = os.environ.get("CAIRN_PYTHON", "")
-    if other and os.path.exists(other):
-        os.environ["CAIRN_PYTHON"] = ""  # once
-        os.execv(other, [other, *sys.argv])
-    print("skipped: this Python has no numpy; set CAIRN_PYTHON to one that has")
-    sys.exit(77)
+from python_with import require
+
+require("numpy")
+import numpy as np  # noqa: E402
 
 ADAMW = {"beta1": 0.9, "beta2": 0.95, "epsilon": 1e-8, "weight_decay": 0.1}
 ADEMAMIX = {

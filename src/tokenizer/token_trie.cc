@@ -1,0 +1,173 @@
+#include "tokenizer/token_trie.h"
+
+#include <algorithm>
+#include <array>
+#include <bitset>
+#include <functional>
+#include <optional>
+
+#include "base/check.h"
+
+namespace cairn::tokenizer {
+
+// Places the nodes one after the other, each with all its children, into blocks of 256 units.
+struct TokenTrie::Builder {
+  // Blocks that still have room. When none of them takes a node, a fresh one does and the oldest is left as it is:
+  // that bounds the time, and costs little room because most nodes have one child and fit anywhere.
+  static constexpr std::size_t kOpenBlocks = 8;
+
+  struct Pending {
+    std::size_t begin = 0, end = 0;  // entries with the node's prefix
+    std::size_t depth = 0;           // its length
+    std::uint32_t unit = 0;          // where the node's own unit is; 0 for the root
+  };
+  struct Child {
+    unsigned char label = 0;
+    std::size_t begin = 0, end = 0;
+  };
+
+  explicit Builder(std::span<const Entry> all) : entries(all) { pending.push_back({0, all.size(), 0, 0}); }
+
+  void place_all() {
+    while (!pending.empty()) {
+      const Pending node = pending.back();
+      pending.pop_back();
+      place(node);
+    }
+  }
+
+  void place(const Pending& node) {
+    find_children(node);
+    if (children.empty()) {
+      return;
+    }
+    const std::uint32_t base = take_base();
+    bases[base / kBlockSize].set(base % kBlockSize);
+    (node.unit == 0 ? root : units[node.unit].base) = base;
+    for (const Child& child : children) {
+      const std::uint32_t at = base ^ child.label;
+      taken[at / kBlockSize].set(at % kBlockSize);
+      // Entries are sorted, so one that ends here is the first.
+      const auto& [bytes, id] = entries[child.begin];
+      const bool ends_here = bytes.size() == node.depth + 1;
+      const std::uint32_t token = ends_here ? static_cast<std::uint32_t>(id) + 1 : 0;
+      units[at] = {0, token << kTokenShift | kUsed | child.label};
+      pending.push_back({child.begin + (ends_here ? 1 : 0), child.end, node.depth + 1, at});
+    }
+  }
+
+  void find_children(const Pending& node) {
+    children.clear();
+    for (std::size_t i = node.begin; i < node.end; ++i) {
+      const auto label = static_cast<unsigned char>(entries[i].first[node.depth]);
+      if (children.empty() || children.back().label != label) {
+        children.push_back({label, i, i});
+      }
+      children.back().end = i + 1;
+    }
+  }
+
+  std::uint32_t take_base() {
+    for (std::size_t i = open.size(); i-- > 0;) {
+      if (const std::optional<std::uint32_t> base = base_in(open[i])) {
+        return *base;
+      }
+    }
+    if (open.size() == kOpenBlocks) {
+      open.erase(open.begin());
+    }
+    const auto block = static_cast<std::uint32_t>(units.size() / kBlockSize);
+    open.push_back(block);
+    units.resize(units.size() + kBlockSize);
+    taken.emplace_back();
+    bases.emplace_back();
+    return *base_in(block);
+  }
+
+  // A base in the block, not anybody's yet, at which all children find their units free.
+  std::optional<std::uint32_t> base_in(std::uint32_t block) const {
+    const Block& is_taken = taken[block];
+    if (kBlockSize - is_taken.count() < children.size()) {
+      return std::nullopt;
+    }
+    for (std::uint32_t unit = 0; unit < kBlockSize; ++unit) {
+      if (is_taken[unit]) {
+        continue;
+      }
+      const std::uint32_t low = unit ^ children.front().label;  // puts the first child there
+      if (!bases[block][low] &&
+          std::ranges::none_of(children, [&](const Child& child) { return is_taken[low ^ child.label]; })) {
+        return block * kBlockSize + low;
+      }
+    }
+    return std::nullopt;
+  }
+
+  std::span<const Entry> entries;
+  using Block = std::bitset<kBlockSize>;
+  LargeVector<Unit> units =
+      LargeVector<Unit>(kBlockSize);                 // the first block stays empty: base 0 marks leaves
+  std::vector<Block> taken = std::vector<Block>(1);  // by block: units of children
+  std::vector<Block> bases = std::vector<Block>(1);
+  std::vector<std::uint32_t> open;
+  std::vector<Pending> pending;
+  std::vector<Child> children;  // of the node that is being placed
+  std::uint32_t root = 0;
+};
+
+namespace {
+
+// By their first eight bytes first, as a number: that decides nearly always, and without a look at the bytes.
+void sort_entries(std::span<TokenTrie::Entry> entries) {
+  struct Keyed {
+    std::uint64_t head = 0;
+    TokenTrie::Entry entry;
+    bool operator<(const Keyed& other) const {
+      return head != other.head ? head < other.head : entry.first < other.entry.first;
+    }
+  };
+  std::vector<Keyed> keyed;
+  keyed.reserve(entries.size());
+  for (const TokenTrie::Entry& entry : entries) {
+    std::uint64_t head = 0;
+    for (std::size_t i = 0; i < 8; ++i) {
+      const unsigned byte = i < entry.first.size() ? static_cast<unsigned char>(entry.first[i]) : 0U;
+      head = head << 8 | byte;
+    }
+    keyed.push_back({head, entry});
+  }
+  std::ranges::sort(keyed, std::less<>());
+  std::ranges::transform(keyed, entries.begin(), &Keyed::entry);
+}
+
+}  // namespace
+
+void TokenTrie::prepare_starts() {
+  for (unsigned index = 0; index < kNumStarts; ++index) {
+    const std::array<unsigned, 3> character = {0xE0 | index >> 12, 0x80 | (index >> 6 & 0x3F),
+                                               0x80 | (index & 0x3F)};
+    Start start{{}, root_};
+    for (std::uint32_t i = 0; i < character.size() && start.base != 0; ++i) {
+      const Unit unit = units_[start.base ^ character[i]];
+      const bool is_child = (unit.token_and_label & kLabelMask) == (kUsed | character[i]);
+      const auto token = is_child ? static_cast<std::int32_t>(unit.token_and_label >> kTokenShift) - 1 : -1;
+      start.found = token >= 0 ? Found{token, i + 1} : start.found;
+      start.base = is_child ? unit.base : 0;
+    }
+    starts_[index] = start;
+  }
+}
+
+void TokenTrie::build(std::span<Entry> entries) {
+  sort_entries(entries);
+  CHECK(entries.empty() || !entries.front().first.empty(), "an entry without bytes");
+  Builder builder(entries);
+  builder.place_all();
+  if (!entries.empty()) {
+    root_ = builder.root;
+    units_ = std::move(builder.units);
+    prepare_starts();
+  }
+}
+
+}  // namespace cairn::tokenizer
