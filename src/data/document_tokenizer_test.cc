@@ -10,9 +10,9 @@ namespace {
 tokenizer::Tokenizer tokenizer_with(bool bos_in_template) {
   tokenizer::BpeTrainerOptions options;
   options.vocab_size = 260;
-  options.bos_token = bos_in_template ? "<s>" : "";
-  const tokenizer::BpeTrainer trainer = std::move(tokenizer::BpeTrainer::create(options)).value();
-  return tokenizer::Tokenizer::from_json(trainer.train().value().tokenizer_json).value();
+  options.roles.bos = bos_in_template ? "<s>" : "";
+  tokenizer::BpeTrainer trainer = std::move(tokenizer::BpeTrainer::create(options)).value();
+  return tokenizer::Tokenizer::from_json(trainer.train().value().files.tokenizer_json).value();
 }
 
 std::vector<std::int32_t> encode(const tokenizer::Tokenizer& tokenizer, DocumentEnds ends,
@@ -42,9 +42,10 @@ TEST(DocumentTokenizer, AnEosThatDoesNotExistIsRefused) {
   tokenizer::BpeTrainerOptions options;
   options.vocab_size = 260;
   options.special_tokens = {"<s>"};
-  options.eos_token = options.pad_token = options.unk_token = "";
-  const tokenizer::BpeTrainer trainer = std::move(tokenizer::BpeTrainer::create(options)).value();
-  const auto tokenizer = tokenizer::Tokenizer::from_json(trainer.train().value().tokenizer_json).value();
+  options.roles.eos = options.roles.pad = options.roles.unk = "";
+  tokenizer::BpeTrainer trainer = std::move(tokenizer::BpeTrainer::create(options)).value();
+  const auto tokenizer =
+      tokenizer::Tokenizer::from_json(trainer.train().value().files.tokenizer_json).value();
   EXPECT_EQ(DocumentTokenizer::create(tokenizer, {true, true}).status().code(), StatusCode::kBadData);
   EXPECT_TRUE(DocumentTokenizer::create(tokenizer, {true, false}).ok());
 }

@@ -1,6 +1,5 @@
 #include "data/numpy_random.h"
 
-#include <numeric>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -8,17 +7,34 @@
 namespace cairn::data {
 namespace {
 
-std::vector<int> shuffled(std::uint32_t seed) {
-  std::vector<int> values(10);
-  std::iota(values.begin(), values.end(), 0);
-  NumpyRandomState(seed).shuffle(std::span(values));
-  return values;
+// RandomState(5).randint(0, 2**32, dtype=uint32) of numpy 2.4.
+TEST(NumpyRandomState, DrawsWhatNumpyDraws) {
+  NumpyRandomState random(5);
+  for (const std::uint32_t expected : {953453411U, 236996814U, 3739766767U, 3570525885U, 887852006U}) {
+    EXPECT_EQ(random.next_uint32(), expected);
+  }
 }
 
-TEST(NumpyRandomState, ShufflesAsNumpyDoes) {
-  EXPECT_EQ(shuffled(28), (std::vector<int>{9, 2, 8, 7, 3, 0, 4, 6, 5, 1}));
-  EXPECT_EQ(shuffled(0), (std::vector<int>{2, 8, 4, 9, 1, 6, 7, 3, 0, 5}));
-  EXPECT_EQ(shuffled(42), (std::vector<int>{8, 1, 5, 0, 7, 2, 9, 4, 3, 6}));
+TEST(NumpyRandomState, PartnersAreIntervalsThatFall) {
+  std::uint32_t seed = 0;
+  for (const std::uint32_t first :
+       {1U, 2U, 15U, 16U, 17U, 33U, 1000U, 4095U, 4096U, 4100U, 0x7FFFFFFFU, 0x80000010U, 0xFFFFFFFFU}) {
+    for (const std::size_t count : {1U, 15U, 16U, 17U, 500U, 5000U}) {
+      if (count > first) {
+        continue;
+      }
+      NumpyRandomState one(++seed);
+      NumpyRandomState many(seed);
+      one.next_uint32();
+      many.next_uint32();
+      std::vector<std::uint32_t> partners(count);
+      many.draw_partners(first, partners);
+      for (std::size_t k = 0; k < count; ++k) {
+        ASSERT_EQ(partners[k], one.interval(first - k)) << "of " << first << ", " << k;
+      }
+      ASSERT_EQ(many.next_uint32(), one.next_uint32());
+    }
+  }
 }
 
 TEST(NumpyRandomState, IntervalsStayInsideAndDrawOneOrTwoWords) {

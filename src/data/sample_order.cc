@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <limits>
+#include <memory>
 #include <numeric>
 
 #include <fmt/format.h>
 
 #include "data/numpy_random.h"
+#include "data/numpy_shuffle.h"
+#include "device/large_array.h"
 
 namespace cairn::data {
 namespace {
@@ -57,87 +60,129 @@ Result<SampleOrderSize> sample_order_size(std::int64_t num_documents, std::int64
   if (options.shuffle && size.num_samples >= std::int64_t{std::numeric_limits<std::uint32_t>::max()} - 1) {
     return bad_data(fmt::format("{} samples are more than one shuffled source can have", size.num_samples));
   }
-  constexpr std::int64_t kEntryBytes = sizeof(std::int32_t) + sizeof(std::int64_t);
-  constexpr std::int64_t kShuffleBytes = sizeof(std::uint32_t);
-  size.num_bytes = size.num_epochs * num_documents * kEntryBytes +
-                   (options.shuffle ? size.num_samples * kShuffleBytes : 0);
+  size.num_bytes = size.num_epochs * num_documents * std::int64_t{sizeof(std::int32_t)} +
+                   (size.num_samples + 1) * std::int64_t{sizeof(StreamPosition)} +
+                   (options.shuffle ? size.num_samples * std::int64_t{sizeof(std::uint32_t)} : 0);
   return size;
 }
 
+namespace {
+
+// The arrays of an order that was built here.
+struct Storage {
+  Storage(std::int64_t num_places, std::int64_t num_samples, std::int64_t num_shuffled)
+      : document_index(num_places), starts(num_samples + 1), shuffle_index(num_shuffled) {}
+  LargeArray<std::int32_t> document_index;
+  LargeArray<StreamPosition> starts;
+  LargeArray<std::uint32_t> shuffle_index;
+};
+
+// How many samples come before the last epoch when that is shuffled on its own; -1 when it is not.
+std::int64_t samples_before_last_epoch(const SampleOrderOptions& options, std::int64_t num_epochs,
+                                       std::int64_t tokens) {
+  if (num_epochs == 1) {
+    return -1;
+  }
+  const std::int64_t before = ((num_epochs - 1) * tokens - 1) / options.sequence;
+  const std::int64_t per_epoch = (tokens - 1) / options.sequence;
+  const auto limit = static_cast<std::int64_t>(kLastEpochShare * static_cast<double>(per_epoch));
+  return options.num_samples - before < limit ? before : -1;
+}
+
+template <class Body>
+void parallel_for(ThreadPool* pool, std::int64_t count, Body&& body) {
+  constexpr std::int64_t kGrain = 1 << 16;
+  if (pool == nullptr) {
+    body(std::int64_t{0}, count);
+  } else {
+    pool->parallel_for(count, kGrain, body);
+  }
+}
+
+void fill_stream(std::span<std::int32_t> documents, std::int64_t num_documents, ThreadPool* pool) {
+  parallel_for(pool, static_cast<std::int64_t>(documents.size()), [&](std::int64_t begin, std::int64_t end) {
+    std::int64_t document = begin % num_documents;
+    for (std::int64_t i = begin; i < end; ++i) {
+      documents[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(document);
+      document = document + 1 == num_documents ? 0 : document + 1;
+    }
+  });
+}
+
+void shuffle_in_parts(std::span<std::uint32_t> values, std::int64_t num_first, NumpyRandomState& random,
+                      ThreadPool* pool) {
+  numpy_shuffle(values.first(static_cast<std::size_t>(num_first)), random, pool);
+  numpy_shuffle(values.subspan(static_cast<std::size_t>(num_first)), random, pool);
+}
+
+}  // namespace
+
 Result<SampleOrder> SampleOrder::build(std::span<const std::int32_t> lengths,
-                                       const SampleOrderOptions& options) {
+                                       const SampleOrderOptions& options, ThreadPool* pool) {
   const auto num_documents = static_cast<std::int64_t>(lengths.size());
-  const std::int64_t sequence = options.sequence;
   const std::int64_t tokens = std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0});
   TRY_ASSIGN(const SampleOrderSize size, sample_order_size(num_documents, tokens, options));
+  const std::int64_t num_places = size.num_epochs * num_documents;
+  const auto storage =
+      std::make_shared<const Storage>(num_places, size.num_samples, options.shuffle ? size.num_samples : 0);
+  const std::int64_t before_last = samples_before_last_epoch(options, size.num_epochs, tokens);
+  const bool is_last_separate = before_last >= 0;
+  NumpyRandomState random(options.seed);
+  const std::span<std::int32_t> documents = storage->document_index.span();
+  fill_stream(documents, num_documents, pool);
+  if (options.shuffle) {
+    // Document numbers are never negative: the same bits without a sign.
+    const std::span values(reinterpret_cast<std::uint32_t*>(documents.data()), documents.size());
+    shuffle_in_parts(values, is_last_separate ? num_places - num_documents : num_places, random, pool);
+  }
+  find_sample_starts(documents, lengths, options.sequence, storage->starts.span(), pool);
+  if (options.shuffle) {
+    const std::span<std::uint32_t> shuffle_index = storage->shuffle_index.span();
+    std::iota(shuffle_index.begin(), shuffle_index.end(), std::uint32_t{0});
+    shuffle_in_parts(shuffle_index, is_last_separate ? before_last : size.num_samples, random, pool);
+  }
   SampleOrder order;
   order.options_ = options;
   order.tokens_per_epoch_ = tokens;
   order.num_epochs_ = size.num_epochs;
   order.num_samples_ = size.num_samples;
-  const std::int64_t samples_before_last = ((order.num_epochs_ - 1) * tokens - 1) / sequence;
-  bool separate_last_epoch = false;
-  if (order.num_epochs_ > 1) {
-    const std::int64_t from_last = options.num_samples - samples_before_last;
-    const std::int64_t per_epoch = (tokens - 1) / sequence;
-    separate_last_epoch =
-        from_last < static_cast<std::int64_t>(kLastEpochShare * static_cast<double>(per_epoch));
-  }
-  NumpyRandomState random(options.seed);
-  order.build_document_index(num_documents, separate_last_epoch, random);
-  order.stream_ends_.reserve(order.document_index_.size());
-  std::int64_t end = 0;
-  for (const std::int32_t document : order.document_index_) {
-    end += lengths[static_cast<std::size_t>(document)];
-    order.stream_ends_.push_back(end);
-  }
-  if (options.shuffle) {
-    order.build_shuffle_index(separate_last_epoch ? samples_before_last : order.num_samples_, random);
-  }
+  order.lengths_ = lengths;
+  order.arrays_ = {storage->document_index.span(), storage->starts.span(), storage->shuffle_index.span()};
+  order.storage_ = storage;
   return order;
 }
 
-void SampleOrder::build_document_index(std::int64_t num_documents, bool separate_last_epoch,
-                                       NumpyRandomState& random) {
-  document_index_.reserve(static_cast<std::size_t>(num_epochs_ * num_documents));
-  for (std::int64_t epoch = 0; epoch < num_epochs_; ++epoch) {
-    for (std::int64_t document = 0; document < num_documents; ++document) {
-      document_index_.push_back(static_cast<std::int32_t>(document));
-    }
+Result<SampleOrder> SampleOrder::adopt(std::span<const std::int32_t> lengths,
+                                       const SampleOrderOptions& options, const SampleOrderArrays& arrays,
+                                       std::shared_ptr<const void> storage) {
+  const auto num_documents = static_cast<std::int64_t>(lengths.size());
+  const std::int64_t tokens = std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0});
+  TRY_ASSIGN(const SampleOrderSize size, sample_order_size(num_documents, tokens, options));
+  const auto num_samples = static_cast<std::size_t>(size.num_samples);
+  if (static_cast<std::int64_t>(arrays.document_index.size()) != size.num_epochs * num_documents ||
+      arrays.starts.size() != num_samples + 1 ||
+      arrays.shuffle_index.size() != (options.shuffle ? num_samples : 0)) {
+    return bad_data("an order of samples has arrays of other sizes than its source needs");
   }
-  if (!options_.shuffle) {
-    return;
-  }
-  const std::span all(document_index_);
-  const std::size_t num_last = separate_last_epoch ? static_cast<std::size_t>(num_documents) : 0;
-  random.shuffle(all.first(all.size() - num_last));
-  random.shuffle(all.last(num_last));
-}
-
-void SampleOrder::build_shuffle_index(std::int64_t num_first, NumpyRandomState& random) {
-  shuffle_index_.resize(static_cast<std::size_t>(num_samples_));
-  std::iota(shuffle_index_.begin(), shuffle_index_.end(), std::uint32_t{0});
-  const std::span all(shuffle_index_);
-  random.shuffle(all.first(static_cast<std::size_t>(num_first)));
-  random.shuffle(all.subspan(static_cast<std::size_t>(num_first)));
+  SampleOrder order;
+  order.options_ = options;
+  order.tokens_per_epoch_ = tokens;
+  order.num_epochs_ = size.num_epochs;
+  order.num_samples_ = size.num_samples;
+  order.lengths_ = lengths;
+  order.arrays_ = arrays;
+  order.storage_ = std::move(storage);
+  return order;
 }
 
 std::int64_t SampleOrder::shuffled(std::int64_t sample) const {
   CHECK(sample >= 0 && sample < num_samples_, "sample out of range");
-  return options_.shuffle ? std::int64_t{shuffle_index_[static_cast<std::size_t>(sample)]} : sample;
+  return options_.shuffle ? std::int64_t{arrays_.shuffle_index[static_cast<std::size_t>(sample)]} : sample;
 }
 
 StreamPosition SampleOrder::start_of(std::int64_t stream_sample) const {
   CHECK(stream_sample >= 0 && stream_sample <= num_samples_, "sample out of range");
-  if (stream_sample == 0) {
-    return {};
-  }
-  // The sample begins with the last token of the one before it, so the document that holds that token is it.
-  const std::int64_t token = std::min(stream_sample * options_.sequence, stream_ends_.back() - 1);
-  const auto end = std::upper_bound(stream_ends_.begin(), stream_ends_.end(), token);
-  const std::int64_t index = end - stream_ends_.begin();
-  const std::int64_t begin = index == 0 ? 0 : stream_ends_[static_cast<std::size_t>(index - 1)];
-  return {index, token - begin};
+  return arrays_.starts[static_cast<std::size_t>(stream_sample)];
 }
 
 std::vector<TokenSpan> SampleOrder::locate(std::int64_t sample) const {

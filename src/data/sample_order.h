@@ -9,10 +9,13 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "base/status.h"
+#include "data/sample_starts.h"
+#include "device/thread_pool.h"
 
 namespace cairn::data {
 
@@ -28,7 +31,7 @@ struct SampleOrderOptions {
 struct SampleOrderSize {
   std::int64_t num_epochs = 1;
   std::int64_t num_samples = 0;  // at least those asked for
-  std::int64_t num_bytes = 0;    // that a SampleOrder holds: document index, stream ends and shuffle index
+  std::int64_t num_bytes = 0;    // that a SampleOrder holds: its three arrays
 };
 
 // The size of the order that SampleOrder::build makes of `num_documents` sequences with `num_tokens` in all, with
@@ -43,21 +46,30 @@ struct TokenSpan {
   std::int64_t count = 0;
 };
 
-// Where a sample starts or ends: the row of Megatron's sample_index.
-struct StreamPosition {
-  std::int64_t index = 0;   // into document_index
-  std::int64_t offset = 0;  // tokens into that document
+// The arrays that an order is, as they are built and as they lie in a cache file.
+struct SampleOrderArrays {
+  std::span<const std::int32_t> document_index;  // documents in stream order
+  std::span<const StreamPosition> starts;        // of the samples of the stream, and where the last one ends
+  std::span<const std::uint32_t> shuffle_index;  // empty without shuffle
 };
 
+// Immutable; thread-safe. Keeps a view of `lengths`, which must outlive it.
 class SampleOrder {
  public:
-  // kBadData when the shard has no T+1 tokens; kUsage for options that make no sense.
-  static Result<SampleOrder> build(std::span<const std::int32_t> lengths, const SampleOrderOptions& options);
+  // kBadData when the shard has no T+1 tokens; kUsage for options that make no sense. With a pool the scans run on it;
+  // the shuffles are one after another by their nature.
+  static Result<SampleOrder> build(std::span<const std::int32_t> lengths, const SampleOrderOptions& options,
+                                   ThreadPool* pool = nullptr);
+  // The order whose arrays were built before; `storage` keeps them alive. kBadData when their sizes are not those of
+  // `lengths` and `options`.
+  static Result<SampleOrder> adopt(std::span<const std::int32_t> lengths, const SampleOrderOptions& options,
+                                   const SampleOrderArrays& arrays, std::shared_ptr<const void> storage);
 
   std::int64_t num_samples() const { return num_samples_; }  // at least those asked for
   std::int64_t num_epochs() const { return num_epochs_; }
   std::int64_t sequence() const { return options_.sequence; }
   std::int64_t tokens_per_epoch() const { return tokens_per_epoch_; }
+  const SampleOrderOptions& options() const { return options_; }
 
   // The place in the stream that sample `sample` of the run reads. REQUIRES 0 <= sample < num_samples().
   std::int64_t shuffled(std::int64_t sample) const;
@@ -65,41 +77,49 @@ class SampleOrder {
   // a kept tail. Allocates nothing.
   template <class Visit>
   Status visit_spans(std::int64_t sample, Visit&& visit) const {
-    StreamPosition at = start_of(shuffled(sample));
+    Status status;
+    visit_pieces(sample, [&](std::int64_t /*index*/, const TokenSpan& span, bool /*is_first*/) {
+      if (status.ok()) {
+        status = visit(span);
+      }
+    });
+    return status;
+  }
+  // The same as visit(position in the stream, TokenSpan, whether it begins the sample).
+  template <class Visit>
+  void visit_pieces(std::int64_t sample, Visit&& visit) const {
+    const StreamPosition start = start_of(shuffled(sample));
+    std::int64_t index = start.index;
+    std::int64_t offset = start.offset;
     std::int64_t left = options_.sequence + 1;
-    while (left > 0 && at.index < static_cast<std::int64_t>(document_index_.size())) {
-      const std::int64_t count = std::min(left, document_length(at.index) - at.offset);
+    while (left > 0 && index < static_cast<std::int64_t>(arrays_.document_index.size())) {
+      const std::int64_t document = arrays_.document_index[static_cast<std::size_t>(index)];
+      const std::int64_t count = std::min(left, lengths_[static_cast<std::size_t>(document)] - offset);
       if (count > 0) {
-        TRY(visit(TokenSpan{document_index_[static_cast<std::size_t>(at.index)], at.offset, count}));
+        visit(index, TokenSpan{document, offset, count}, left == options_.sequence + 1);
       }
       left -= count;
-      at = {at.index + 1, 0};
+      ++index;
+      offset = 0;
     }
-    return ok_status();
   }
   std::vector<TokenSpan> locate(std::int64_t sample) const;
 
   // Megatron's arrays: document_index, row `k` of sample_index (0 <= k <= num_samples), shuffle_index.
-  std::span<const std::int32_t> document_index() const { return document_index_; }
+  const SampleOrderArrays& arrays() const { return arrays_; }
+  std::span<const std::int32_t> document_index() const { return arrays_.document_index; }
   StreamPosition start_of(std::int64_t stream_sample) const;
 
  private:
   SampleOrder() = default;
-  void build_document_index(std::int64_t num_documents, bool separate_last_epoch,
-                            class NumpyRandomState& random);
-  void build_shuffle_index(std::int64_t num_first, class NumpyRandomState& random);
-  std::int64_t document_length(std::int64_t index) const {
-    const auto i = static_cast<std::size_t>(index);
-    return stream_ends_[i] - (i == 0 ? 0 : stream_ends_[i - 1]);
-  }
 
   SampleOrderOptions options_;
   std::int64_t tokens_per_epoch_ = 0;
   std::int64_t num_epochs_ = 1;
   std::int64_t num_samples_ = 0;
-  std::vector<std::int32_t> document_index_;  // documents in stream order
-  std::vector<std::int64_t> stream_ends_;     // tokens of the stream up to the end of document_index_[i]
-  std::vector<std::uint32_t> shuffle_index_;  // empty without shuffle
+  std::span<const std::int32_t> lengths_;
+  SampleOrderArrays arrays_;
+  std::shared_ptr<const void> storage_;
 };
 
 }  // namespace cairn::data

@@ -107,7 +107,7 @@ TEST(SampleOrder, ItsSizeIsKnownBeforeItIsBuilt) {
     EXPECT_EQ(size.num_epochs, order.num_epochs());
     EXPECT_EQ(size.num_samples, order.num_samples());
     EXPECT_EQ(size.num_bytes,
-              static_cast<std::int64_t>(order.document_index().size()) * 12 + order.num_samples() * 4);
+              static_cast<std::int64_t>(order.document_index().size()) * 4 + order.num_samples() * 12 + 8);
   }
   SampleOrderOptions long_run;
   long_run.sequence = 16;

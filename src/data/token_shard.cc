@@ -2,20 +2,15 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "base/hash.h"
-#include "doors/path.h"
 
 namespace cairn::data {
 namespace {
 
-// Megatron keeps ids in uint16 when the vocabulary is below this.
-constexpr std::int64_t kUint16VocabularyEnd = 65'500;
-constexpr std::size_t kBufferBytes = std::size_t{4} << 20;
 constexpr std::int64_t kFingerprintBytes = std::int64_t{1} << 20;
 constexpr std::size_t kReadBytes = 4096;  // on the stack, so that reading allocates nothing
 
@@ -24,56 +19,6 @@ std::string bin_name(const std::string& prefix) {
 }
 std::string idx_name(const std::string& prefix) {
   return prefix + ".idx";
-}
-std::string temporary(const std::string& path) {
-  return path + ".tmp";
-}
-
-Status refuse_existing(FileSystem& files, const std::string& prefix) {
-  for (const std::string& path : {bin_name(prefix), idx_name(prefix)}) {
-    if (files.exists(path)) {
-      return cannot_write(fmt::format("{} exists; a shard is never overwritten", path));
-    }
-  }
-  return ok_status();
-}
-
-// What a killed writer left behind is no shard: temporary files, and a .bin that got its name when the .idx, written
-// last, did not. A .bin without either index is somebody else's.
-Status remove_rubbish(FileSystem& files, const std::string& prefix) {
-  const bool is_unfinished = files.exists(temporary(idx_name(prefix))) && !files.exists(idx_name(prefix));
-  if (is_unfinished && files.exists(bin_name(prefix))) {
-    TRY(files.remove_file(bin_name(prefix)));
-    TRY(files.sync_directory(parent_path(prefix)));  // before the temporary index, which is how it was known
-  }
-  for (const std::string& path : {temporary(bin_name(prefix)), temporary(idx_name(prefix))}) {
-    if (files.exists(path)) {
-      TRY(files.remove_file(path));
-    }
-  }
-  return ok_status();
-}
-
-// Makes the folders that are missing and their entries durable.
-Status make_durable_directories(FileSystem& files, const std::string& path) {
-  std::vector<std::string> parents;  // of the folders that will be new
-  for (std::string at = path; at != "." && at != "/" && !files.exists(at); at = parent_path(at)) {
-    parents.push_back(parent_path(at));
-  }
-  TRY(files.make_directories(path));
-  for (const std::string& parent : parents) {
-    TRY(files.sync_directory(parent));
-  }
-  return ok_status();
-}
-
-template <class T>
-void append_as(std::span<const std::int32_t> ids, std::vector<std::byte>& bytes) {
-  for (const std::int32_t id : ids) {
-    const T value = static_cast<T>(id);
-    const auto raw = std::as_bytes(std::span(&value, 1));
-    bytes.insert(bytes.end(), raw.begin(), raw.end());
-  }
 }
 
 // Reads ids stored as T through a small buffer.
@@ -130,104 +75,6 @@ Result<std::string> fingerprint_of(FileSystem& files, const std::string& idx_pat
 
 }  // namespace
 
-TokenType token_type_for_vocabulary(std::int64_t vocab_size) {
-  return vocab_size < kUint16VocabularyEnd ? TokenType::kUint16 : TokenType::kInt32;
-}
-
-TokenShardWriter::TokenShardWriter(FileSystem& files, std::string prefix, std::int64_t vocab_size)
-    : files_(&files),
-      prefix_(std::move(prefix)),
-      vocab_size_(vocab_size),
-      type_(token_type_for_vocabulary(vocab_size)) {}
-
-TokenShardWriter::TokenShardWriter(TokenShardWriter&& other) noexcept
-    : files_(other.files_),
-      prefix_(std::move(other.prefix_)),
-      vocab_size_(other.vocab_size_),
-      type_(other.type_),
-      bin_(std::move(other.bin_)),
-      buffer_(std::move(other.buffer_)),
-      lengths_(std::move(other.lengths_)),
-      num_tokens_(other.num_tokens_),
-      is_finished_(std::exchange(other.is_finished_, true)) {}
-
-TokenShardWriter::~TokenShardWriter() {
-  if (!is_finished_) {
-    bin_.reset();
-    const Status ignored = remove_rubbish(*files_, prefix_);  // cleaning up after an error that was told
-    static_cast<void>(ignored);
-  }
-}
-
-Result<TokenShardWriter> TokenShardWriter::create(FileSystem& files, std::string prefix,
-                                                  std::int64_t vocab_size) {
-  TRY(remove_rubbish(files, prefix));
-  TRY(refuse_existing(files, prefix));
-  TRY(make_durable_directories(files, parent_path(prefix)));
-  TRY_ASSIGN(std::unique_ptr<WritableFile> bin, files.create(temporary(bin_name(prefix))));
-  TokenShardWriter writer(files, std::move(prefix), vocab_size);
-  writer.bin_ = std::move(bin);
-  writer.buffer_.reserve(kBufferBytes);
-  return writer;
-}
-
-Status TokenShardWriter::add_document(std::span<const std::int32_t> ids) {
-  CHECK(!is_finished_, "the shard is finished");
-  if (ids.size() > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) {
-    return bad_data(fmt::format("a document of {} tokens does not fit the index", ids.size()));
-  }
-  for (const std::int32_t id : ids) {
-    if (id < 0 || id >= vocab_size_) {
-      return bad_data(fmt::format("token id {} is outside the vocabulary of {}", id, vocab_size_));
-    }
-  }
-  lengths_.push_back(static_cast<std::int32_t>(ids.size()));
-  while (!ids.empty()) {
-    const auto part = ids.first(std::min(ids.size(), kBufferBytes / 8));
-    if (type_ == TokenType::kUint16) {
-      append_as<std::uint16_t>(part, buffer_);
-    } else {
-      append_as<std::int32_t>(part, buffer_);
-    }
-    num_tokens_ += static_cast<std::int64_t>(part.size());
-    ids = ids.subspan(part.size());
-    if (buffer_.size() >= kBufferBytes / 2) {
-      TRY(flush());
-    }
-  }
-  return ok_status();
-}
-
-Status TokenShardWriter::flush() {
-  TRY(bin_->append(buffer_));
-  buffer_.clear();
-  return ok_status();
-}
-
-Status TokenShardWriter::finish() {
-  CHECK(!is_finished_, "the shard is finished");
-  TRY(refuse_existing(*files_, prefix_));
-  TRY(flush());
-  TRY(bin_->sync());
-  TRY(bin_->close());
-  std::vector<std::int64_t> documents(lengths_.size() + 1);
-  for (std::size_t i = 0; i < documents.size(); ++i) {
-    documents[i] = static_cast<std::int64_t>(i);
-  }
-  TRY_ASSIGN(const std::unique_ptr<WritableFile> idx, files_->create(temporary(idx_name(prefix_))));
-  TRY(write_token_index(*idx, type_, lengths_, documents));
-  TRY(idx->sync());
-  TRY(idx->close());
-  // Durable first: a .bin beside a temporary index is known to be unfinished.
-  TRY(files_->sync_directory(parent_path(prefix_)));
-  TRY(files_->rename(temporary(bin_name(prefix_)), bin_name(prefix_)));
-  TRY(files_->sync_directory(parent_path(prefix_)));
-  TRY(files_->rename(temporary(idx_name(prefix_)), idx_name(prefix_)));
-  TRY(files_->sync_directory(parent_path(prefix_)));
-  is_finished_ = true;
-  return ok_status();
-}
-
 Result<TokenShard> TokenShard::open(FileSystem& files, const std::string& prefix) {
   TokenShard shard;
   shard.bin_path_ = bin_name(prefix);
@@ -240,6 +87,15 @@ Result<TokenShard> TokenShard::open(FileSystem& files, const std::string& prefix
   TRY_ASSIGN(shard.bin_, files.open(shard.bin_path_));
   TRY_ASSIGN(shard.fingerprint_, fingerprint_of(files, idx_name(prefix), *shard.bin_));
   return shard;
+}
+
+Status TokenShard::check_unchanged(FileSystem& files) const {
+  TRY_ASSIGN(const std::unique_ptr<ReadableFile> now, files.open(bin_path_));
+  if (now->size() != bin_->size() || now->modified_ns() != bin_->modified_ns()) {
+    return bad_data(fmt::format("'{}' was changed while it was in use ({} bytes, {} when it was opened)",
+                                bin_path_, now->size(), bin_->size()));
+  }
+  return ok_status();
 }
 
 Status TokenShard::read(std::int64_t sequence, std::int64_t offset, std::int64_t vocab_size,

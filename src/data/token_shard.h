@@ -14,42 +14,6 @@
 
 namespace cairn::data {
 
-// uint16 where every id of the vocabulary fits (below 65,500, as Megatron decides), otherwise int32.
-TokenType token_type_for_vocabulary(std::int64_t vocab_size);
-
-// Writes a new shard. Both files are written under temporary names; finish() makes them durable and renames
-// .bin, then .idx: a shard whose .idx exists is whole. An existing shard is never overwritten; what a killed writer
-// left (a .bin beside a temporary .idx included) is removed by the next one.
-class TokenShardWriter {
- public:
-  // kCannotWrite when PREFIX.bin or PREFIX.idx exists, unless as the rubbish of a killed writer.
-  static Result<TokenShardWriter> create(FileSystem& files, std::string prefix, std::int64_t vocab_size);
-  ~TokenShardWriter();  // removes the temporary files unless finished
-  TokenShardWriter(TokenShardWriter&&) noexcept;
-  TokenShardWriter& operator=(TokenShardWriter&&) = delete;
-
-  // One document of one sequence. kBadData for an id outside the vocabulary (or 2^31 tokens and more).
-  Status add_document(std::span<const std::int32_t> ids);
-  Status finish();  // exactly once, last
-
-  std::int64_t num_documents() const { return static_cast<std::int64_t>(lengths_.size()); }
-  std::int64_t num_tokens() const { return num_tokens_; }
-
- private:
-  TokenShardWriter(FileSystem& files, std::string prefix, std::int64_t vocab_size);
-  Status flush();
-
-  FileSystem* files_;
-  std::string prefix_;
-  std::int64_t vocab_size_;
-  TokenType type_;
-  std::unique_ptr<WritableFile> bin_;
-  std::vector<std::byte> buffer_;
-  std::vector<std::int32_t> lengths_;
-  std::int64_t num_tokens_ = 0;
-  bool is_finished_ = false;
-};
-
 // Reads a shard: the index is in memory, ids are read where they are asked for. Thread-safe.
 class TokenShard {
  public:
@@ -63,6 +27,10 @@ class TokenShard {
   // mebibyte): tells shards apart without reading them whole.
   const std::string& fingerprint() const { return fingerprint_; }
   const std::string& bin_path() const { return bin_path_; }
+
+  // kBadData or kNoInput naming the file when PREFIX.bin is not what it was when the shard was opened, by its size and
+  // time of change; the opened one can still be read.
+  Status check_unchanged(FileSystem& files) const;
 
   // Writes tokens [offset, offset + ids.size()) of `sequence`. Every id must be in [0, vocab_size): kBadData
   // naming file, byte offset and id otherwise. Allocates nothing.

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "data/token_shard_writer.h"
 #include "doors/sim_file_system.h"
 
 namespace cairn::data {
@@ -52,80 +53,6 @@ TEST(TokenShard, ReadsBackWhatWasWritten) {
     files.crash();  // a finished shard is durable
     EXPECT_EQ(TokenShard::open(files, "corpus/part").value().fingerprint(), shard.fingerprint());
   }
-}
-
-TEST(TokenShard, IsNeverOverwritten) {
-  SimFileSystem files(2);
-  ASSERT_TRUE(write(files, "a", 100, {{1, 2}}).ok());
-  EXPECT_EQ(write(files, "a", 100, {{3}}).code(), StatusCode::kCannotWrite);
-  EXPECT_EQ(TokenShard::open(files, "a").value().num_tokens(), 2);
-}
-
-TEST(TokenShard, AnAbandonedWriterLeavesNothing) {
-  SimFileSystem files(3);
-  {
-    TokenShardWriter writer = std::move(TokenShardWriter::create(files, "a", 100)).value();
-    EXPECT_EQ(writer.add_document(Document{5, 100}).code(), StatusCode::kBadData);
-  }
-  EXPECT_TRUE(files.all_files().empty());
-}
-
-TEST(TokenShard, AFullDiskLeavesNoShard) {
-  SimFileSystem files(4);
-  files.set_free_bytes(1000);
-  EXPECT_EQ(write(files, "a", 1000, some_documents(1000)).code(), StatusCode::kCannotWrite);
-  files.clear_faults();
-  EXPECT_TRUE(files.all_files().empty());
-  EXPECT_EQ(TokenShard::open(files, "a").status().code(), StatusCode::kNoInput);
-}
-
-TEST(TokenShard, ACrashLeavesAWholeShardOrNone) {
-  const std::vector<Document> documents = {{1, 2, 3}, {}, {4}};
-  SimFileSystem counting(5);
-  ASSERT_TRUE(write(counting, "d/a", 100, documents).ok());
-  const std::int64_t num_operations = counting.num_operations();
-  ASSERT_GT(num_operations, 5);
-  for (std::int64_t k = 0; k < num_operations; ++k) {
-    for (std::uint64_t seed = 100; seed < 116;
-         ++seed) {  // the odd ones kill the process, the even ones the power
-      SimFileSystem files(seed);
-      files.stop_at(k);
-      EXPECT_FALSE(write(files, "d/a", 100, documents).ok());
-      seed % 2 == 0 ? files.crash() : files.kill_process();
-      files.clear_faults();
-      if (files.exists("d/a.idx")) {
-        const Result<TokenShard> shard = TokenShard::open(files, "d/a");
-        ASSERT_TRUE(shard.ok()) << k << ", seed " << seed << ": " << shard.status().message();
-        EXPECT_EQ(shard->num_tokens(), 4);
-      } else {  // what is left is in nobody's way
-        const Status again = write(files, "d/a", 100, documents);
-        ASSERT_TRUE(again.ok()) << k << ", seed " << seed << ": " << again.message();
-        EXPECT_EQ(files.all_files().size(), 2U);
-      }
-    }
-  }
-}
-
-TEST(TokenShard, AFailureBetweenTheTwoRenamesLeavesNothing) {
-  const std::vector<Document> documents = {{1, 2, 3}};
-  SimFileSystem counting(6);
-  ASSERT_TRUE(write(counting, "a", 100, documents).ok());
-  const std::int64_t num_operations = counting.num_operations();
-  for (std::int64_t k = 0; k < num_operations; ++k) {
-    SimFileSystem files(6);
-    files.fail_at(k, {StatusCode::kIo, "the disk does not answer"});
-    EXPECT_EQ(write(files, "a", 100, documents).code(), StatusCode::kIo);
-    if (k + 1 < num_operations) {  // the last one makes the name of a whole shard durable
-      EXPECT_TRUE(files.all_files().empty()) << k;
-    }
-  }
-}
-
-TEST(TokenShard, ABinAloneIsNotOursToRemove) {
-  SimFileSystem files(7);
-  ASSERT_TRUE(files.replace_text("a.bin", "somebody's ids").ok());
-  EXPECT_EQ(write(files, "a", 100, {{3}}).code(), StatusCode::kCannotWrite);
-  EXPECT_EQ(*files.read_text("a.bin"), "somebody's ids");
 }
 
 TEST(TokenShard, IdsBeyondTheVocabularyAreNamedWithFileAndByte) {

@@ -7,6 +7,7 @@
 #include "base/allocation_counter.h"
 #include "data/batch_builder.h"
 #include "data/sample_chain.h"
+#include "data/token_shard_writer.h"
 #include "doors/file_system.h"
 #include "doors/sim_file_system.h"
 
