@@ -16,17 +16,19 @@ TensorView prefix_view(TensorView flat, Shape shape) {
 }  // namespace
 
 AttentionBlock::Heads AttentionBlock::declare_heads(DeclareContext& ctx, const std::string& prefix,
-                                                    const std::string& letter, std::int64_t num_heads) {
+                                                    const std::string& letter, std::int64_t num_heads,
+                                                    const Linear* leader) {
   const std::int64_t width = num_heads * ctx.config.head_dim;
   Heads heads;
   heads.num_heads = num_heads;
-  heads.projection =
-      Linear::declare(ctx, prefix + letter + "_proj", width, ctx.config.hidden_size, Initialization::kNormal);
+  heads.projection = Linear::declare(ctx, prefix + letter + "_proj", width, ctx.config.hidden_size,
+                                     Initialization::kNormal, leader);
   if (ctx.config.qk_norm() != QkNorm::kNone) {
-    heads.raw = ctx.add(prefix + letter + "_raw", Shape{ctx.num_rows(), width}, ctx.inner);
+    heads.raw = ctx.add_activation(prefix + letter + "_raw", Shape{ctx.num_rows(), width}, ctx.inner);
   }
   if (letter == "q" || ctx.cache_rows == 0) {
-    heads.rotated = ctx.add(prefix + letter, Shape{ctx.num_rows(), width}, ctx.inner);
+    heads.rotated = ctx.add_activation(prefix + letter, Shape{ctx.num_rows(), width},
+                                       heads.raw.is_valid() ? ctx.remade() : ctx.inner);
   }
   return heads;
 }
@@ -47,54 +49,75 @@ AttentionBlock AttentionBlock::declare(DeclareContext& ctx, const std::string& p
   const std::int64_t key_width = config.num_key_value_heads * config.head_dim;
   AttentionBlock block;
   block.head_dim_ = config.head_dim;
-  block.q_ = declare_heads(ctx, prefix, "q", config.num_attention_heads);
-  block.k_ = declare_heads(ctx, prefix, "k", config.num_key_value_heads);
-  block.v_proj_ =
-      Linear::declare(ctx, prefix + "v_proj", key_width, config.hidden_size, Initialization::kNormal);
+  block.has_head_norms_ = config.qk_norm() == QkNorm::kPerHead;
+  block.remakes_ = ctx.remakes && config.qk_norm() != QkNorm::kNone;
+  block.q_ = declare_heads(ctx, prefix, "q", config.num_attention_heads, nullptr);
+  block.k_ = declare_heads(ctx, prefix, "k", config.num_key_value_heads, &block.q_.projection);
+  block.v_proj_ = Linear::declare(ctx, prefix + "v_proj", key_width, config.hidden_size,
+                                  Initialization::kNormal, &block.q_.projection);
   declare_norm(ctx, prefix, "q", block.q_);
   declare_norm(ctx, prefix, "k", block.k_);
   block.o_proj_ = Linear::declare(ctx, prefix + "o_proj", config.hidden_size, query_width,
                                   Initialization::kNormalScaledByDepth);
-  block.o_ = ctx.add(prefix + "o", Shape{N, query_width}, ctx.inner);
+  block.o_ = ctx.add_activation(prefix + "o", Shape{N, query_width}, ctx.inner);
   block.lse_ = ctx.add(prefix + "lse", Shape{N * config.num_attention_heads}, ctx.inner);
   if (ctx.cache_rows > 0) {
-    block.k_cache_ = ctx.add(prefix + "k_cache", Shape{ctx.cache_rows, key_width}, Lifetime::kIo);
-    block.v_cache_ = ctx.add(prefix + "v_cache", Shape{ctx.cache_rows, key_width}, Lifetime::kIo);
+    block.k_cache_ = ctx.add_activation(prefix + "k_cache", Shape{ctx.cache_rows, key_width}, Lifetime::kIo);
+    block.v_cache_ = ctx.add_activation(prefix + "v_cache", Shape{ctx.cache_rows, key_width}, Lifetime::kIo);
   } else {
-    block.v_ = ctx.add(prefix + "v", Shape{N, key_width}, ctx.inner);
+    block.v_ = ctx.add_activation(prefix + "v", Shape{N, key_width}, ctx.inner);
+  }
+  const ScratchScope scope(ctx.plan);
+  if (ctx.attention_workspace_bytes > 0) {
+    block.workspace_ = ctx.add(prefix + "workspace", Shape{ctx.attention_workspace_bytes}, Lifetime::kScratch,
+                               DType::kUint8);
   }
   if (ctx.with_gradients) {
-    const ScratchScope scope(ctx.plan);
-    block.do_ = ctx.add(prefix + "do", Shape{N, query_width}, Lifetime::kScratch);
-    block.dq_ = ctx.add(prefix + "dq", Shape{N, query_width}, Lifetime::kScratch);
-    block.dk_ = ctx.add(prefix + "dk", Shape{N, key_width}, Lifetime::kScratch);
-    block.dv_ = ctx.add(prefix + "dv", Shape{N, key_width}, Lifetime::kScratch);
+    block.do_ = ctx.add_activation(prefix + "do", Shape{N, query_width}, Lifetime::kScratch);
+    block.dq_ = ctx.add_activation(prefix + "dq", Shape{N, query_width}, Lifetime::kScratch);
+    block.dk_ = ctx.add_activation(prefix + "dk", Shape{N, key_width}, Lifetime::kScratch);
+    block.dv_ = ctx.add_activation(prefix + "dv", Shape{N, key_width}, Lifetime::kScratch);
     block.delta_ = ctx.add(prefix + "delta", Shape{N * config.num_attention_heads}, Lifetime::kScratch);
   }
   return block;
 }
 
+ops::OpContext AttentionBlock::op_context(const RunContext& run) const {
+  ops::OpContext ops = run.ops;
+  if (workspace_.is_valid()) {
+    ops.workspace = run.view(workspace_);
+  }
+  return ops;
+}
+
 void AttentionBlock::rotate(const RunContext& run, const Heads& heads, TensorView out,
                             ConstTensorView x_ND) const {
-  const Shape shape_NHC{run.num_rows(), heads.num_heads, head_dim_};
-  if (heads.raw.is_valid()) {
-    const TensorView raw = run.rows(heads.raw);
-    heads.projection.forward(run, raw, x_ND, WriteMode::kOverwrite);
-    heads.norm.forward(run, out, raw);
-  } else {
-    heads.projection.forward(run, out, x_ND, WriteMode::kOverwrite);
+  heads.projection.forward(run, heads.raw.is_valid() ? run.rows(heads.raw) : out, x_ND,
+                           WriteMode::kOverwrite);
+  rotate_projected(run, heads, out);
+}
+
+void AttentionBlock::rotate_projected(const RunContext& run, const Heads& heads, TensorView out) const {
+  if (has_head_norms_) {
+    heads.norm.forward_rotated(run, out, run.rows(heads.raw));
+    return;
   }
-  const TensorView out_NHC = out.reshape(shape_NHC);
+  if (heads.raw.is_valid()) {
+    heads.norm.forward(run, out, run.rows(heads.raw));
+  }
+  const TensorView out_NHC = out.reshape(Shape{run.num_rows(), heads.num_heads, head_dim_});
   ops::rope_forward(run.ops, out_NHC, out_NHC, run.positions_N, run.cos_PK, run.sin_PK);
 }
 
 void AttentionBlock::unrotate(const RunContext& run, const Heads& heads, TensorView dheads) const {
+  if (has_head_norms_) {
+    heads.norm.backward_rotated(run, dheads, run.rows(heads.raw));
+    return;
+  }
   const TensorView dheads_NHC = dheads.reshape(Shape{run.num_rows(), heads.num_heads, head_dim_});
   ops::rope_backward(run.ops, dheads_NHC, dheads_NHC, run.positions_N, run.cos_PK, run.sin_PK);
   if (heads.raw.is_valid()) {
-    const TensorView raw = run.rows(heads.raw);
-    heads.norm.backward_weight(run, dheads, raw);
-    heads.norm.backward_input(run, dheads, dheads, raw, WriteMode::kOverwrite);
+    heads.norm.backward(run, dheads, dheads, run.rows(heads.raw), WriteMode::kOverwrite);
   }
 }
 
@@ -119,18 +142,25 @@ void AttentionBlock::forward(const RunContext& run, ConstTensorView x_ND) const 
   const Shape key_shape{run.B, S, k_.num_heads, head_dim_};
   const TensorView k = is_cached ? cached(run, k_cache_, 0, S) : new_k;
   const TensorView v = is_cached ? cached(run, v_cache_, 0, S) : new_v;
-  ops::attention_forward(run.ops, dims, run.rows(o_).reshape(query_shape),
+  ops::attention_forward(op_context(run), dims, run.rows(o_).reshape(query_shape),
                          prefix_view(run.view(lse_), Shape{run.B, q_.num_heads, run.T}),
-                         q.reshape(query_shape), k.reshape(key_shape), v.reshape(key_shape),
-                         run.first_key_BT);
+                         q.reshape(query_shape), k.reshape(key_shape), v.reshape(key_shape), run.mask);
 }
 
-void AttentionBlock::project(const RunContext& run, TensorView out_ND, WriteMode mode) const {
-  o_proj_.forward(run, out_ND, run.rows(o_), mode);
+void AttentionBlock::project(const RunContext& run, TensorView out_ND) const {
+  o_proj_.forward(run, out_ND, run.rows(o_), WriteMode::kOverwrite);
+}
+
+void AttentionBlock::project_onto(const RunContext& run, TensorView out_ND, ConstTensorView base_ND) const {
+  o_proj_.forward_onto(run, out_ND, base_ND, run.rows(o_));
 }
 
 void AttentionBlock::backward(const RunContext& run, TensorView dx_ND, ConstTensorView dout_ND,
                               ConstTensorView x_ND, WriteMode mode) const {
+  if (remakes_) {
+    rotate_projected(run, q_, run.rows(q_.rotated));
+    rotate_projected(run, k_, run.rows(k_.rotated));
+  }
   const TensorView do_NX = run.rows(do_);
   o_proj_.backward_weight(run, dout_ND, run.rows(o_));
   o_proj_.backward_input(run, do_NX, dout_ND, WriteMode::kOverwrite);
@@ -153,16 +183,16 @@ void AttentionBlock::backward(const RunContext& run, TensorView dx_ND, ConstTens
   args.v_BSGC = run.rows(v_).reshape(key_shape);
   args.o_BTHC = run.rows(o_).reshape(query_shape);
   args.lse_BHT = run.view(lse_).reshape(row_shape);
-  args.first_key_BT = run.first_key_BT;
-  ops::attention_backward(run.ops, dims, args);
+  args.mask = run.mask;
+  ops::attention_backward(op_context(run), dims, args);
 
   unrotate(run, q_, dq);
   unrotate(run, k_, dk);
   q_.projection.backward_weight(run, dq, x_ND);
-  k_.projection.backward_weight(run, dk, x_ND);
-  v_proj_.backward_weight(run, dv, x_ND);
   q_.projection.backward_input(run, dx_ND, dq, mode);
+  k_.projection.backward_weight(run, dk, x_ND);
   k_.projection.backward_input(run, dx_ND, dk, WriteMode::kAdd);
+  v_proj_.backward_weight(run, dv, x_ND);
   v_proj_.backward_input(run, dx_ND, dv, WriteMode::kAdd);
 }
 

@@ -1,5 +1,5 @@
 // Causal self-attention of one layer: projections, optional query/key norms, RoPE, attention, output projection.
-// Norm before RoPE; grouped key/value heads; documents are kept apart by RunContext::first_key_BT.
+// Norm before RoPE; grouped key/value heads; documents are kept apart by RunContext::mask.
 #pragma once
 
 #include <string>
@@ -18,14 +18,19 @@ class AttentionBlock {
   // With a cache (RunContext::num_cached, B = 1) new keys and values are appended to it first.
   //   x_ND (N, D) float32
   void forward(const RunContext& run, ConstTensorView x_ND) const;
-  //   out_ND (N, D) float32, = or += per mode
-  void project(const RunContext& run, TensorView out_ND, ops::WriteMode mode) const;
+  //   out_ND (N, D) float32, =
+  void project(const RunContext& run, TensorView out_ND) const;
+  // The same added to base_ND (N, D), which may be out_ND.
+  void project_onto(const RunContext& run, TensorView out_ND, ConstTensorView base_ND) const;
 
   // REQUIRES: forward() ran last on this slot with the same x_ND. Adds to the gradients of its parameters.
   //   dx_ND   (N, D) float32, = or += per mode; must not alias dout
   //   dout_ND (N, D) float32, gradient of project()'s output
   void backward(const RunContext& run, TensorView dx_ND, ConstTensorView dout_ND, ConstTensorView x_ND,
                 ops::WriteMode mode) const;
+
+  // What attention runs in: the ops' context, with the larger workspace that a library's kernels may want.
+  ops::OpContext op_context(const RunContext& run) const;
 
  private:
   // One of queries and keys: from the projection's output to the rotated heads.
@@ -37,10 +42,12 @@ class AttentionBlock {
     std::int64_t num_heads = 0;
   };
   static Heads declare_heads(DeclareContext& ctx, const std::string& prefix, const std::string& letter,
-                             std::int64_t num_heads);
+                             std::int64_t num_heads, const Linear* leader);
   static void declare_norm(DeclareContext& ctx, const std::string& prefix, const std::string& letter,
                            Heads& heads);
   void rotate(const RunContext& run, const Heads& heads, TensorView out, ConstTensorView x_ND) const;
+  // From the projection's output, or in place where there is no norm.
+  void rotate_projected(const RunContext& run, const Heads& heads, TensorView out) const;
   void unrotate(const RunContext& run, const Heads& heads, TensorView dheads) const;
   TensorView cached(const RunContext& run, TensorId cache, std::int64_t begin, std::int64_t count) const;
 
@@ -49,7 +56,10 @@ class AttentionBlock {
   TensorId v_, o_, lse_;
   TensorId k_cache_, v_cache_;  // (cache rows, G * C)
   TensorId do_, dq_, dk_, dv_, delta_;
+  TensorId workspace_;  // invalid where the ops' own is enough
   std::int64_t head_dim_ = 0;
+  bool has_head_norms_ = false;
+  bool remakes_ = false;  // queries and keys, from the projections' outputs
 };
 
 }  // namespace cairn::nn

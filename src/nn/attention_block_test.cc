@@ -27,10 +27,10 @@ struct AttentionBench {
   std::vector<float> forward(bool with_documents) {
     RunContext run = bench.run(kRows, 0);
     if (with_documents) {
-      run.first_key_BT = bench.view(first_key_id);
+      run.mask = bench.view(first_key_id);
     }
     block.forward(run, x());
-    block.project(run, y(), WriteMode::kOverwrite);
+    block.project(run, y());
     return test::copy_of(y());
   }
   std::span<const float> row(const std::vector<float>& values, std::int64_t index) const {
@@ -80,7 +80,7 @@ TEST(AttentionBlock, TheCacheContinuesASequenceBitForBit) {
     for (const std::int64_t rows : {4, 1, 1, 5}) {
       const RunContext run = cached.bench.run(rows, done);
       cached.block.forward(run, cached.x().rows(done, rows));
-      cached.block.project(run, cached.y().rows(done, rows), WriteMode::kOverwrite);
+      cached.block.project(run, cached.y().rows(done, rows));
       done += rows;
     }
     EXPECT_TRUE(test::same_bits(expected, test::copy_of(cached.y()))) << model_type_name(type);

@@ -26,13 +26,6 @@ NormNames norm_names(ModelType type) {
   return {"input_layernorm", "post_attention_layernorm"};
 }
 
-// The residual sum starts from a copy where the stream does not stay in place.
-void carry(const RunContext& run, TensorView to_ND, ConstTensorView from_ND) {
-  if (to_ND.bytes() != from_ND.bytes()) {
-    ops::copy(run.ops, to_ND, from_ND);
-  }
-}
-
 }  // namespace
 
 DecoderBlock DecoderBlock::declare(DeclareContext& ctx, const std::string& prefix) {
@@ -42,14 +35,16 @@ DecoderBlock DecoderBlock::declare(DeclareContext& ctx, const std::string& prefi
   const NormNames names = norm_names(ctx.config.type);
   DecoderBlock block;
   block.is_pre_norm_ = ctx.config.norm_placement() == NormPlacement::kPre;
-  block.attention_side_ = ctx.add(prefix + "attention_side", shape_ND, ctx.inner);
-  block.mlp_side_ = ctx.add(prefix + "mlp_side", shape_ND, ctx.inner);
+  block.remakes_sides_ = ctx.remakes && block.is_pre_norm_ && ctx.fp8 == nullptr;
+  const Lifetime side = block.is_pre_norm_ ? ctx.remade() : ctx.inner;
+  block.attention_side_ = ctx.add_activation(prefix + "attention_side", shape_ND, side);
+  block.mlp_side_ = ctx.add_activation(prefix + "mlp_side", shape_ND, side);
   if (!block.is_pre_norm_) {
-    block.normed_ = ctx.add(prefix + "normed", shape_ND, Lifetime::kScratch);
+    block.normed_ = ctx.add_activation(prefix + "normed", shape_ND, Lifetime::kScratch);
   }
   if (ctx.with_gradients) {
-    block.mid_ = ctx.add(prefix + "mid", shape_ND, ctx.inner);
-    block.dside_ = ctx.add(prefix + "dside", shape_ND, Lifetime::kScratch);
+    block.mid_ = ctx.add_activation(prefix + "mid", shape_ND, ctx.inner);
+    block.dside_ = ctx.add_activation(prefix + "dside", shape_ND, Lifetime::kScratch);
   }
   if (block.is_pre_norm_) {
     block.attention_norm_ = RmsNorm::declare(ctx, prefix + names.attention, D, 1);
@@ -70,13 +65,12 @@ void DecoderBlock::forward_attention(const RunContext& run, TensorView mid_ND, C
   if (is_pre_norm_) {
     attention_norm_.forward(run, side_ND, x_ND);
     attention_.forward(run, side_ND);
-    carry(run, mid_ND, x_ND);
-    attention_.project(run, mid_ND, WriteMode::kAdd);
+    attention_.project_onto(run, mid_ND, x_ND);
     return;
   }
   const TensorView normed_ND = run.rows(normed_);
   attention_.forward(run, x_ND);
-  attention_.project(run, side_ND, WriteMode::kOverwrite);
+  attention_.project(run, side_ND);
   attention_norm_.forward(run, normed_ND, side_ND);
   ops::add(run.ops, mid_ND, x_ND, normed_ND);
 }
@@ -89,7 +83,7 @@ void DecoderBlock::forward_mlp(const RunContext& run, ConstTensorView mid_ND) co
     return;
   }
   mlp_.forward(run, mid_ND);
-  mlp_.project(run, side_ND, WriteMode::kOverwrite);
+  mlp_.project(run, side_ND);
   mlp_norm_.forward(run, run.rows(normed_), side_ND);
 }
 
@@ -98,8 +92,7 @@ void DecoderBlock::forward(const RunContext& run, TensorView out_ND, ConstTensor
   forward_attention(run, mid_ND, x_ND);
   forward_mlp(run, mid_ND);
   if (is_pre_norm_) {
-    carry(run, out_ND, mid_ND);
-    mlp_.project(run, out_ND, WriteMode::kAdd);
+    mlp_.project_onto(run, out_ND, mid_ND);
   } else {
     ops::add(run.ops, out_ND, mid_ND, run.rows(normed_));
   }
@@ -116,20 +109,20 @@ void DecoderBlock::backward(const RunContext& run, TensorView dstream_ND, ConstT
   const TensorView dside_ND = run.rows(dside_);
   const TensorView attention_side_ND = run.rows(attention_side_);
   const TensorView mlp_side_ND = run.rows(mlp_side_);
+  if (remakes_sides_) {
+    mlp_norm_.forward(run, mlp_side_ND, mid_ND);
+    attention_norm_.forward(run, attention_side_ND, x_ND);
+  }
   if (is_pre_norm_) {
     mlp_.backward(run, dside_ND, dstream_ND, mlp_side_ND, WriteMode::kOverwrite);
-    mlp_norm_.backward_weight(run, dside_ND, mid_ND);
-    mlp_norm_.backward_input(run, dstream_ND, dside_ND, mid_ND, WriteMode::kAdd);
+    mlp_norm_.backward(run, dstream_ND, dside_ND, mid_ND, WriteMode::kAdd);
     attention_.backward(run, dside_ND, dstream_ND, attention_side_ND, WriteMode::kOverwrite);
-    attention_norm_.backward_weight(run, dside_ND, x_ND);
-    attention_norm_.backward_input(run, dstream_ND, dside_ND, x_ND, WriteMode::kAdd);
+    attention_norm_.backward(run, dstream_ND, dside_ND, x_ND, WriteMode::kAdd);
     return;
   }
-  mlp_norm_.backward_weight(run, dstream_ND, mlp_side_ND);
-  mlp_norm_.backward_input(run, dside_ND, dstream_ND, mlp_side_ND, WriteMode::kOverwrite);
+  mlp_norm_.backward(run, dside_ND, dstream_ND, mlp_side_ND, WriteMode::kOverwrite);
   mlp_.backward(run, dstream_ND, dside_ND, mid_ND, WriteMode::kAdd);
-  attention_norm_.backward_weight(run, dstream_ND, attention_side_ND);
-  attention_norm_.backward_input(run, dside_ND, dstream_ND, attention_side_ND, WriteMode::kOverwrite);
+  attention_norm_.backward(run, dside_ND, dstream_ND, attention_side_ND, WriteMode::kOverwrite);
   attention_.backward(run, dstream_ND, dside_ND, x_ND, WriteMode::kAdd);
 }
 

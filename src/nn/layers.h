@@ -7,8 +7,10 @@
 #include <vector>
 
 #include "device/memory.h"
+#include "nn/fp8_linear.h"
 #include "nn/model_config.h"
 #include "nn/parameter.h"
+#include "ops/attention.h"
 #include "ops/op_context.h"
 #include "tensor/plan.h"
 
@@ -22,13 +24,24 @@ struct DeclareContext {
   std::vector<Buffer>& buffers;
   std::int64_t B = 1;
   std::int64_t T = 0;
-  std::int64_t cache_rows = 0;          // > 0: attention keeps a key/value cache
-  bool with_gradients = false;          // parameters get gradients, modules get backward scratch
-  Lifetime inner = Lifetime::kScratch;  // of what a block keeps between its own forward and backward
+  std::int64_t cache_rows = 0;      // > 0: attention keeps a key/value cache
+  DType compute = DType::kFloat32;  // of activations and of the matrices they meet
+  bool is_on_gpu = false;
+  bool with_gradients = false;                 // parameters get gradients, modules get backward scratch
+  Lifetime inner = Lifetime::kScratch;         // of what a block keeps between its own forward and backward
+  Fp8Layers* fp8 = nullptr;                    // where linear layers declared meanwhile compute in eight bits
+  bool remakes = false;                        // backward makes again what needs no matrix product
+  std::int64_t attention_workspace_bytes = 0;  // beyond what all ops have; 0: none
   std::int64_t num_rows() const { return B * T; }
+  // Of a tensor that backward can make again from those of lifetime `inner`.
+  Lifetime remade() const { return remakes ? Lifetime::kScratch : inner; }
 
   TensorId add(std::string name, Shape shape, Lifetime lifetime, DType dtype = DType::kFloat32);
+  // In the compute dtype.
+  TensorId add_activation(std::string name, Shape shape, Lifetime lifetime);
   Parameter add_parameter(std::string name, Shape shape, Initialization initialization);
+  // The same for a factor of matrix products, which are taken in the compute dtype.
+  Parameter add_matrix(std::string name, Shape shape, Initialization initialization);
 };
 
 // What a module runs on: one microbatch (or one stretch of a cached sequence).
@@ -38,9 +51,10 @@ struct RunContext {
   int slot = 0;
   std::int64_t B = 1;
   std::int64_t T = 0;
-  std::int64_t num_cached = 0;     // rows already in the key/value cache
-  ConstTensorView positions_N{};   // (N) int32
-  ConstTensorView first_key_BT{};  // (B, T) int32 or null
+  std::int64_t num_cached = 0;    // rows already in the key/value cache
+  ConstTensorView ids_N{};        // (N) int32
+  ConstTensorView positions_N{};  // (N) int32
+  ops::AttentionMask mask{};
   ConstTensorView cos_PK{}, sin_PK{};
   std::int64_t num_rows() const { return B * T; }
 
@@ -53,18 +67,27 @@ struct RunContext {
 class Linear {
  public:
   Linear() = default;
-  Linear(TensorId weight, TensorId gradient) : weight_(weight), gradient_(gradient) {}
+  explicit Linear(const Parameter& parameter)
+      : weight_(parameter.compute.is_valid() ? parameter.compute : parameter.weight),
+        gradient_(parameter.gradient) {}
+  // `leader`: a layer of the same input that always runs forward just before this one, or null.
   static Linear declare(DeclareContext& ctx, const std::string& name, std::int64_t outputs,
-                        std::int64_t inputs, Initialization initialization);
+                        std::int64_t inputs, Initialization initialization, const Linear* leader = nullptr);
 
-  //   y_NO (N, O), x_NI (N, I), all float32; = or += per mode
+  //   y_NO (N, O), x_NI (N, I) in the compute dtype; = or += per mode
   void forward(const RunContext& run, TensorView y_NO, ConstTensorView x_NI, ops::WriteMode mode) const;
+  // y = base + x w^T; base_NO (N, O), may be y
+  void forward_onto(const RunContext& run, TensorView y_NO, ConstTensorView base_NO,
+                    ConstTensorView x_NI) const;
+  // backward_input() comes right after backward_weight(), with the same dy.
+  void backward_weight(const RunContext& run, ConstTensorView dy_NO, ConstTensorView x_NI) const;  // +=
   void backward_input(const RunContext& run, TensorView dx_NI, ConstTensorView dy_NO,
                       ops::WriteMode mode) const;
-  void backward_weight(const RunContext& run, ConstTensorView dy_NO, ConstTensorView x_NI) const;  // +=
 
  private:
-  TensorId weight_, gradient_;
+  TensorId weight_;  // what products are taken with
+  TensorId gradient_;
+  Fp8Linear fp8_;
 };
 
 // RMS norm over rows of `width` numbers; a tensor of N rows holds N * groups of them (groups > 1: one per head).
@@ -76,13 +99,17 @@ class RmsNorm {
 
   //   y, x (N, groups * width) float32; y may alias x unless backward follows
   void forward(const RunContext& run, TensorView y, ConstTensorView x) const;
-  //   dx = or += per mode; may alias dy; x is the forward's input
-  void backward_input(const RunContext& run, TensorView dx, ConstTensorView dy, ConstTensorView x,
-                      ops::WriteMode mode) const;
-  void backward_weight(const RunContext& run, ConstTensorView dy, ConstTensorView x) const;  // +=
+  //   dx = or += per mode; may alias dy; x is the forward's input. Adds to the gradient of its weight.
+  void backward(const RunContext& run, TensorView dx, ConstTensorView dy, ConstTensorView x,
+                ops::WriteMode mode) const;
+  // The same for heads that are rotated behind the norm: y and x (N, groups * width), y no alias of x; dheads holds the
+  // gradient of y on entry and that of x afterwards.
+  void forward_rotated(const RunContext& run, TensorView y, ConstTensorView x) const;
+  void backward_rotated(const RunContext& run, TensorView dheads, ConstTensorView x) const;
 
  private:
   TensorView rstd(const RunContext& run) const;
+  Shape heads(const RunContext& run) const { return {run.num_rows(), groups_, width_}; }
   TensorId weight_, gradient_, rstd_;
   std::int64_t width_ = 0;
   std::int64_t groups_ = 1;
@@ -99,10 +126,10 @@ class Embedding {
   void forward(const RunContext& run, TensorView out_ND, ConstTensorView ids_N) const;
   void backward_weight(const RunContext& run, ConstTensorView dout_ND, ConstTensorView ids_N) const;  // +=
 
-  Linear tied_head() const { return {weight_, gradient_}; }
+  Linear tied_head() const { return Linear(parameter_); }
 
  private:
-  TensorId weight_, gradient_;
+  Parameter parameter_;
 };
 
 }  // namespace cairn::nn

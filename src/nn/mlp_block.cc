@@ -13,10 +13,11 @@ MlpBlock MlpBlock::declare(DeclareContext& ctx, const std::string& prefix) {
   block.activation_ = ctx.config.activation();
   if (is_gated) {
     block.gate_proj_ = Linear::declare(ctx, prefix + "gate_proj", F, D, Initialization::kNormal);
-    block.gate_ = ctx.add(prefix + "gate", shape_NF, ctx.inner);
+    block.gate_ = ctx.add_activation(prefix + "gate", shape_NF, ctx.inner);
   }
-  block.up_proj_ = Linear::declare(ctx, prefix + "up_proj", F, D, Initialization::kNormal);
-  block.up_ = ctx.add(prefix + "up", shape_NF, ctx.inner);
+  block.up_proj_ = Linear::declare(ctx, prefix + "up_proj", F, D, Initialization::kNormal,
+                                   is_gated ? &block.gate_proj_ : nullptr);
+  block.up_ = ctx.add_activation(prefix + "up", shape_NF, ctx.inner);
   if (!is_gated) {
     const std::string name = prefix + "act_fn.";
     block.alpha_p_ = ctx.add_parameter(name + "alpha_p", Shape{1}, Initialization::kXieluAlphaP);
@@ -24,54 +25,60 @@ MlpBlock MlpBlock::declare(DeclareContext& ctx, const std::string& prefix) {
     ctx.buffers.push_back({name + "beta", block.xielu_.beta});
     ctx.buffers.push_back({name + "eps", block.xielu_.eps});
   }
-  block.active_ = ctx.add(prefix + "active", shape_NF, ctx.inner);
+  block.remakes_ = ctx.remakes && ctx.fp8 == nullptr;  // eight-bit layers keep their inputs rounded
+  block.active_ = ctx.add_activation(prefix + "active", shape_NF, ctx.remade());
   block.down_proj_ = Linear::declare(ctx, prefix + "down_proj", D, F, Initialization::kNormalScaledByDepth);
-  if (ctx.with_gradients) {
-    const ScratchScope scope(ctx.plan);
-    block.dup_ = ctx.add(prefix + "dup", shape_NF, Lifetime::kScratch);
-    if (is_gated) {
-      block.dgate_ = ctx.add(prefix + "dgate", shape_NF, Lifetime::kScratch);
-    }
-  }
   return block;
 }
 
 void MlpBlock::forward(const RunContext& run, ConstTensorView x_ND) const {
+  if (activation_ == Activation::kSwiglu) {
+    gate_proj_.forward(run, run.rows(gate_), x_ND, WriteMode::kOverwrite);
+  }
+  up_proj_.forward(run, run.rows(up_), x_ND, WriteMode::kOverwrite);
+  activate(run);
+}
+
+void MlpBlock::activate(const RunContext& run) const {
   const TensorView up_NF = run.rows(up_);
   const TensorView active_NF = run.rows(active_);
-  up_proj_.forward(run, up_NF, x_ND, WriteMode::kOverwrite);
   if (activation_ == Activation::kSwiglu) {
-    const TensorView gate_NF = run.rows(gate_);
-    gate_proj_.forward(run, gate_NF, x_ND, WriteMode::kOverwrite);
-    ops::swiglu_forward(run.ops, active_NF, gate_NF, up_NF);
+    ops::swiglu_forward(run.ops, active_NF, run.rows(gate_), up_NF);
   } else {
     ops::xielu_forward(run.ops, active_NF, up_NF, run.view(alpha_p_.weight), run.view(alpha_n_.weight),
                        xielu_);
   }
 }
 
-void MlpBlock::project(const RunContext& run, TensorView out_ND, WriteMode mode) const {
-  down_proj_.forward(run, out_ND, run.rows(active_), mode);
+void MlpBlock::project(const RunContext& run, TensorView out_ND) const {
+  down_proj_.forward(run, out_ND, run.rows(active_), WriteMode::kOverwrite);
+}
+
+void MlpBlock::project_onto(const RunContext& run, TensorView out_ND, ConstTensorView base_ND) const {
+  down_proj_.forward_onto(run, out_ND, base_ND, run.rows(active_));
 }
 
 void MlpBlock::backward(const RunContext& run, TensorView dx_ND, ConstTensorView dout_ND,
                         ConstTensorView x_ND, WriteMode mode) const {
+  if (remakes_) {
+    activate(run);
+  }
   const TensorView up_NF = run.rows(up_);
-  const TensorView dup_NF = run.rows(dup_);
   down_proj_.backward_weight(run, dout_ND, run.rows(active_));
+  // The activations are spent: their gradient takes their place, and the gate's that of the gate.
+  const TensorView dup_NF = run.rows(active_);
   down_proj_.backward_input(run, dup_NF, dout_ND, WriteMode::kOverwrite);
   if (activation_ == Activation::kSwiglu) {
-    const TensorView dgate_NF = run.rows(dgate_);
-    ops::swiglu_backward(run.ops, dgate_NF, dup_NF, dup_NF, run.rows(gate_), up_NF);
+    const TensorView dgate_NF = run.rows(gate_);
+    ops::swiglu_backward(run.ops, dgate_NF, dup_NF, dup_NF, dgate_NF, up_NF);
     gate_proj_.backward_weight(run, dgate_NF, x_ND);
     gate_proj_.backward_input(run, dx_ND, dgate_NF, mode);
     mode = WriteMode::kAdd;
   } else {
     const TensorView alpha_p = run.view(alpha_p_.weight);
     const TensorView alpha_n = run.view(alpha_n_.weight);
-    ops::xielu_backward_weight(run.ops, run.view(alpha_p_.gradient), run.view(alpha_n_.gradient), dup_NF,
-                               up_NF, alpha_p, alpha_n, xielu_);
-    ops::xielu_backward_input(run.ops, dup_NF, dup_NF, up_NF, alpha_p, alpha_n, xielu_);
+    ops::xielu_backward(run.ops, {dup_NF, run.view(alpha_p_.gradient), run.view(alpha_n_.gradient), dup_NF,
+                                  up_NF, alpha_p, alpha_n, xielu_});
   }
   up_proj_.backward_weight(run, dup_NF, x_ND);
   up_proj_.backward_input(run, dx_ND, dup_NF, mode);

@@ -17,22 +17,27 @@ class MlpBlock {
   // The activations, kept inside (=); project() turns them into the block's output.
   //   x_ND (N, D) float32
   void forward(const RunContext& run, ConstTensorView x_ND) const;
-  //   out_ND (N, D) float32, = or += per mode
-  void project(const RunContext& run, TensorView out_ND, ops::WriteMode mode) const;
+  //   out_ND (N, D) float32, =
+  void project(const RunContext& run, TensorView out_ND) const;
+  // The same added to base_ND (N, D), which may be out_ND.
+  void project_onto(const RunContext& run, TensorView out_ND, ConstTensorView base_ND) const;
 
-  // REQUIRES: forward() ran last on this slot with the same x_ND. Adds to the gradients of its parameters.
+  // REQUIRES: forward() ran last on this slot with the same x_ND. Spends what it kept. Adds to the gradients of its
+  // parameters.
   //   dx_ND   (N, D) float32, = or += per mode; must not alias dout
   //   dout_ND (N, D) float32, gradient of project()'s output
   void backward(const RunContext& run, TensorView dx_ND, ConstTensorView dout_ND, ConstTensorView x_ND,
                 ops::WriteMode mode) const;
 
  private:
+  void activate(const RunContext& run) const;
+
   Activation activation_ = Activation::kXielu;
   ops::XieluConstants xielu_;
   Linear gate_proj_, up_proj_, down_proj_;
   Parameter alpha_p_, alpha_n_;
+  bool remakes_ = false;
   TensorId gate_, up_, active_;
-  TensorId dgate_, dup_;
 };
 
 }  // namespace cairn::nn

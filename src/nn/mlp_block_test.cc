@@ -55,7 +55,7 @@ TEST(MlpBlock, ForwardIsItsFormula) {
     test::fill_random(bench.view(x_id), random, 0.0F, 1.0F);
     const RunContext run = bench.run(5, 0);
     block.forward(run, bench.view(x_id));
-    block.project(run, bench.view(y_id), WriteMode::kOverwrite);
+    block.project(run, bench.view(y_id));
     for (std::int64_t row = 0; row < 5; ++row) {
       const float* x = bench.view(x_id).data<float>() + row * D;
       const std::vector<double> expected = expected_row(bench, std::vector<double>(x, x + D));
@@ -83,7 +83,7 @@ TEST(MlpBlock, BackwardMatchesADirectionalDifference) {
     test::fill_random(bench.view(dy_id), random, 0.0F, 1.0F);
     const RunContext run = bench.run(5, 0);
     block.forward(run, bench.view(x_id));
-    block.project(run, bench.view(y_id), WriteMode::kOverwrite);
+    block.project(run, bench.view(y_id));
     block.backward(run, bench.view(dx_id), bench.view(dy_id), bench.view(x_id), WriteMode::kOverwrite);
 
     // Central difference in double along a random direction of the input.

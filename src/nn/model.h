@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 
 #include "device/memory.h"
 #include "device/thread_pool.h"
@@ -18,14 +19,23 @@
 namespace cairn::nn {
 
 // What each block keeps from forward to backward. Results are bitwise the same under every policy.
-// kRecomputeBlock keeps the input of each block only and runs its forward again in backward.
-enum class SavePolicy : std::uint8_t { kAll, kRecomputeBlock };
+// kSelective makes again what costs no matrix product: outputs of norms, rotated heads, activations (Korthikanti et al.
+// 2022, arXiv:2205.05198, do so with attention, which keeps nothing of its own here).
+// kFull keeps the input of each block only and runs its forward again in backward.
+enum class SavePolicy : std::uint8_t { kAll, kSelective, kFull };
 
 struct ModelShape {
   std::int64_t batch = 1;     // B, sequences in a microbatch
   std::int64_t sequence = 0;  // T
   int num_threads = 1;        // sizes the ops' workspace
   SavePolicy save_policy = SavePolicy::kAll;
+  // On a GPU activations and the factors of matrix products may be bfloat16; weights and gradients stay float32.
+  DeviceKind device = DeviceKind::kCpu;
+  DType compute = DType::kFloat32;
+  // Two runs have the same bits. On a GPU attention is faster without, most of all over packed documents.
+  bool deterministic = true;
+  // Products of the linear layers of the blocks in eight bits (ops/fp8.h); on a GPU in bfloat16, all sizes multiples of 16.
+  bool fp8 = false;
 };
 
 class Model {
@@ -51,8 +61,20 @@ class Model {
   std::span<const Buffer> buffers() const;
 
   // After this the model works on `memory`, which must outlive it, with `pool`. Fills the RoPE tables. Weights
-  // are not touched.  REQUIRES: pool.num_threads() <= shape.num_threads.
+  // are not touched. On a GPU batches lie in pinned host memory (Lifetime::kIo), results are there after
+  // CudaDevice::synchronize().  REQUIRES: memory on shape.device; pool.num_threads() <= shape.num_threads.
   void bind(const Memory& memory, ThreadPool& pool);
+
+  // After bind(): what attention runs on, "cuDNN 9.14.0" or "own kernels" and why. Empty on the CPU.
+  const std::string& attention_engine() const;
+  // Phases of a microbatch that were recorded as CUDA graphs so far: once they have run.
+  int num_graphs() const;
+
+  // Rounds the weights to the copies that products are taken with. Call after weights were read or initialised;
+  // the optimizer keeps the copies from then on. Does nothing where products are taken in float32.
+  void round_weights();
+  // The part of it that the optimizer does not keep: eight-bit weights. After every update; does nothing without them.
+  void round_weights_to_fp8();
 
   // Training (declare_training). Runs the whole forward pass of one microbatch, and of the output head the
   // backward pass too: logits exist for a fixed number of rows at a time and once only. Therefore the gradient

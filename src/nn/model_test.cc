@@ -33,8 +33,10 @@ TEST(Model, RecomputationChangesNoBit) {
     const std::uint32_t seed = test::printed_seed();
     const ModelConfig config = test::small_config(type);
     const StepBits kept = step_bits(config, {}, seed);
-    const StepBits rerun = step_bits(config, {.save_policy = SavePolicy::kRecomputeBlock}, seed);
-    EXPECT_TRUE(same(kept, rerun)) << model_type_name(type);
+    for (const SavePolicy policy : {SavePolicy::kSelective, SavePolicy::kFull}) {
+      const StepBits rerun = step_bits(config, {.save_policy = policy}, seed);
+      EXPECT_TRUE(same(kept, rerun)) << model_type_name(type) << " under " << static_cast<int>(policy);
+    }
     EXPECT_TRUE(std::ranges::any_of(kept.gradients, [](float x) { return x != 0.0F; }));
   }
 }
@@ -43,7 +45,10 @@ TEST(Model, RecomputationKeepsLess) {
   ModelConfig config = test::small_config(ModelType::kApertus);
   config.num_hidden_layers = 6;
   const TestModel kept(config, {}, 1);
-  const TestModel rerun(config, {.save_policy = SavePolicy::kRecomputeBlock}, 1);
+  const TestModel selective(config, {.save_policy = SavePolicy::kSelective}, 1);
+  const TestModel rerun(config, {.save_policy = SavePolicy::kFull}, 1);
+  EXPECT_LT(selective.plan().region_bytes(Lifetime::kSaved),
+            kept.plan().region_bytes(Lifetime::kSaved) * 2 / 3);
   EXPECT_LT(rerun.plan().region_bytes(Lifetime::kSaved), kept.plan().region_bytes(Lifetime::kSaved) / 4);
 }
 
@@ -60,7 +65,7 @@ TEST(Model, ThreadsChangeNoBit) {
 }
 
 TEST(Model, SlotsDoNotTouchEachOther) {
-  for (const SavePolicy policy : {SavePolicy::kAll, SavePolicy::kRecomputeBlock}) {
+  for (const SavePolicy policy : {SavePolicy::kAll, SavePolicy::kSelective, SavePolicy::kFull}) {
     const std::uint32_t seed = test::printed_seed();
     const ModelConfig config = test::small_config(ModelType::kApertus);
     const ModelOptions options{.slots = 3, .save_policy = policy};
@@ -167,7 +172,7 @@ TEST(Model, NothingIsAllocatedInAStep) {
     GTEST_SKIP() << "a sanitizer brings its own allocator";
   }
   for (const ModelType type : test::kAllTypes) {
-    for (const SavePolicy policy : {SavePolicy::kAll, SavePolicy::kRecomputeBlock}) {
+    for (const SavePolicy policy : {SavePolicy::kAll, SavePolicy::kSelective, SavePolicy::kFull}) {
       TestModel model(test::small_config(type), {.threads = 2, .save_policy = policy}, 1);
       model.forward(0);
       model.backward(0);

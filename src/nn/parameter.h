@@ -24,6 +24,7 @@ struct Parameter {
   Initialization initialization = Initialization::kNormal;
   TensorId weight;    // float32
   TensorId gradient;  // float32; invalid in a plan without gradients
+  TensorId compute;   // the weight rounded to the compute dtype; invalid where that is float32
 };
 
 // A scalar constant that Hugging Face checkpoints hold under a tensor name (shape [], bfloat16 values). Written

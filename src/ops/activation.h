@@ -21,14 +21,15 @@ struct XieluConstants {
 void xielu_forward(const OpContext& ctx, TensorView y_NF, ConstTensorView x_NF, ConstTensorView a_p,
                    ConstTensorView a_n, XieluConstants constants);
 
-//   dx_NF         (N, F) float32   = ; may alias dy
-void xielu_backward_input(const OpContext& ctx, TensorView dx_NF, ConstTensorView dy_NF, ConstTensorView x_NF,
-                          ConstTensorView a_p, ConstTensorView a_n, XieluConstants constants);
-
-//   da_p, da_n    (1) float32      += ; summed in fixed chunks of rows in order, in double
-void xielu_backward_weight(const OpContext& ctx, TensorView da_p, TensorView da_n, ConstTensorView dy_NF,
-                           ConstTensorView x_NF, ConstTensorView a_p, ConstTensorView a_n,
-                           XieluConstants constants);
+// Everything backward reads and writes.
+struct XieluBackward {
+  TensorView dx_NF;             // (N, F) float32, = ; may alias dy
+  TensorView da_p, da_n;        // (1) float32, += ; summed in fixed chunks in order, in double
+  ConstTensorView dy_NF, x_NF;  // (N, F) float32
+  ConstTensorView a_p, a_n;     // (1) float32
+  XieluConstants constants;
+};
+void xielu_backward(const OpContext& ctx, const XieluBackward& args);
 
 // y = silu(gate) * up.   All (N, F) float32; y = ; y may alias up.
 void swiglu_forward(const OpContext& ctx, TensorView y_NF, ConstTensorView gate_NF, ConstTensorView up_NF);

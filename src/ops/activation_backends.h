@@ -17,3 +17,14 @@ void swiglu_backward(const OpContext& ctx, TensorView dgate_NF, TensorView dup_N
                      ConstTensorView gate_NF, ConstTensorView up_NF);
 
 }  // namespace cairn::ops::cpu
+
+namespace cairn::ops::cuda {
+
+void xielu_forward(const OpContext& ctx, TensorView y_NF, ConstTensorView x_NF, ConstTensorView a_p,
+                   ConstTensorView a_n, XieluConstants constants);
+void xielu_backward(const OpContext& ctx, const XieluBackward& args);
+void swiglu_forward(const OpContext& ctx, TensorView y_NF, ConstTensorView gate_NF, ConstTensorView up_NF);
+void swiglu_backward(const OpContext& ctx, TensorView dgate_NF, TensorView dup_NF, ConstTensorView dy_NF,
+                     ConstTensorView gate_NF, ConstTensorView up_NF);
+
+}  // namespace cairn::ops::cuda

@@ -38,10 +38,11 @@ TEST_P(Activation, XieluForwardMatchesReference) {
 TEST_P(Activation, XieluBackwardInputMatchesReference) {
   const auto outputs = run_deterministic([&](const OpContext& ctx) {
     Floats dx(x.size()), aliased = dy;
-    xielu_backward_input(ctx, mutable_view(dx, shape), view(dy, shape), view(x, shape), view(a_p, {1}),
-                         view(a_n, {1}), constants);
-    xielu_backward_input(ctx, mutable_view(aliased, shape), view(aliased, shape), view(x, shape),
-                         view(a_p, {1}), view(a_n, {1}), constants);
+    Floats da_p(1), da_n(1);
+    xielu_backward(ctx, {mutable_view(dx, shape), mutable_view(da_p, {1}), mutable_view(da_n, {1}),
+                         view(dy, shape), view(x, shape), view(a_p, {1}), view(a_n, {1}), constants});
+    xielu_backward(ctx, {mutable_view(aliased, shape), mutable_view(da_p, {1}), mutable_view(da_n, {1}),
+                         view(aliased, shape), view(x, shape), view(a_p, {1}), view(a_n, {1}), constants});
     return std::vector<Floats>{dx, aliased};
   });
   expect_close("dx", outputs[0], reference::xielu_backward(to_doubles(dy), to_doubles(x), reference_xielu).dx,
@@ -52,8 +53,9 @@ TEST_P(Activation, XieluBackwardInputMatchesReference) {
 TEST_P(Activation, XieluBackwardWeightAddsTheSumOverElements) {
   const auto outputs = run_deterministic([&](const OpContext& ctx) {
     Floats da_p = {0.5F}, da_n = {-0.25F};
-    xielu_backward_weight(ctx, mutable_view(da_p, {1}), mutable_view(da_n, {1}), view(dy, shape),
-                          view(x, shape), view(a_p, {1}), view(a_n, {1}), constants);
+    Floats dx(x.size());
+    xielu_backward(ctx, {mutable_view(dx, shape), mutable_view(da_p, {1}), mutable_view(da_n, {1}),
+                         view(dy, shape), view(x, shape), view(a_p, {1}), view(a_n, {1}), constants});
     return std::vector<Floats>{da_p, da_n};
   });
   const reference::XieluGradients expected =
@@ -105,8 +107,10 @@ TEST(Xielu, EdgesOfTheBranches) {
   const Shape shape{1, static_cast<std::int64_t>(x.size())};
   xielu_forward(context.context(), mutable_view(y, shape), view(x, shape), view(zero, {1}), view(zero, {1}),
                 constants);
-  xielu_backward_input(context.context(), mutable_view(dx, shape), view(one, shape), view(x, shape),
-                       view(zero, {1}), view(zero, {1}), constants);
+  Floats da_p(1), da_n(1);
+  xielu_backward(context.context(),
+                 {mutable_view(dx, shape), mutable_view(da_p, {1}), mutable_view(da_n, {1}), view(one, shape),
+                  view(x, shape), view(zero, {1}), view(zero, {1}), constants});
   const reference::Xielu xielu{0.0, 0.0, 0.5, static_cast<double>(constants.eps)};
   expect_close("y", y, reference::xielu_forward(to_doubles(x), xielu), 6, 1e-2);
   expect_close("dx", dx, reference::xielu_backward(to_doubles(one), to_doubles(x), xielu).dx, 6, 1.0);

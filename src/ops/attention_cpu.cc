@@ -506,21 +506,22 @@ void attention_backward(const OpContext& ctx, const AttentionDims& dims, const A
     for (std::int64_t h = g * (H / G); h < (g + 1) * (H / G); ++h) {
       const std::int64_t query = (b * T * H + h) * C;
       const std::int64_t row = (b * H + h) * T;
-      const BackwardHead head{
-          .dims = dims,
-          .q = args.q_BTHC.data<float>() + query,
-          .k = args.k_BSGC.data<float>() + key,
-          .v = args.v_BSGC.data<float>() + key,
-          .o = args.o_BTHC.data<float>() + query,
-          .lse = args.lse_BHT.data<float>() + row,
-          .d_o = args.do_BTHC.data<float>() + query,
-          .dq = args.dq_BTHC.data<float>() + query,
-          .dk = dk,
-          .dv = dv,
-          .delta = args.delta_BHT.data<float>() + row,
-          .first_key = args.first_key_BT.is_null() ? nullptr : args.first_key_BT.data<std::int32_t>() + b * T,
-          .query_stride = H * C,
-          .key_stride = G * C};
+      const BackwardHead head{.dims = dims,
+                              .q = args.q_BTHC.data<float>() + query,
+                              .k = args.k_BSGC.data<float>() + key,
+                              .v = args.v_BSGC.data<float>() + key,
+                              .o = args.o_BTHC.data<float>() + query,
+                              .lse = args.lse_BHT.data<float>() + row,
+                              .d_o = args.do_BTHC.data<float>() + query,
+                              .dq = args.dq_BTHC.data<float>() + query,
+                              .dk = dk,
+                              .dv = dv,
+                              .delta = args.delta_BHT.data<float>() + row,
+                              .first_key = args.mask.first_key_BT.is_null()
+                                               ? nullptr
+                                               : args.mask.first_key_BT.data<std::int32_t>() + b * T,
+                              .query_stride = H * C,
+                              .key_stride = G * C};
       backward_head(head, buffers);
     }
   };

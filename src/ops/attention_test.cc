@@ -73,7 +73,7 @@ class Attention : public testing::TestWithParam<Case> {
                         .v_BSGC = view(v, shape_k),
                         .o_BTHC = view(saved[0], shape_q),
                         .lse_BHT = view(saved[1], shape_row),
-                        .first_key_BT = first_key_view()});
+                        .mask = first_key_view()});
     return {dq, dk, dv};
   }
 };

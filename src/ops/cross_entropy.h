@@ -19,4 +19,15 @@ void cross_entropy_forward(const OpContext& ctx, TensorView loss_N, TensorView l
 void cross_entropy_backward(const OpContext& ctx, TensorView dlogits_NV, ConstTensorView logits_NV,
                             ConstTensorView lse_N, ConstTensorView targets_N, ConstTensorView dloss_N);
 
+// Both at once and in place: each row of logits is read from memory once. The CPU's bits are those of the two calls; a
+// GPU adds the exponentials in another order of lanes.
+//   loss_N     (N) float32  = ; as above
+//   logits_NV  (N, V)       logits, replaced by their gradient
+void cross_entropy_forward_backward(const OpContext& ctx, TensorView loss_N, TensorView logits_NV,
+                                    ConstTensorView targets_N, ConstTensorView weight_N,
+                                    ConstTensorView dloss_N);
+
+//   predicted_N (N) int32  = ; the id of each row's largest logit, the lowest one on ties
+void argmax_rows(const OpContext& ctx, TensorView predicted_N, ConstTensorView logits_NV);
+
 }  // namespace cairn::ops

@@ -61,6 +61,29 @@ std::int64_t checked_target(const std::int32_t* targets, std::int64_t row, std::
   return target;
 }
 
+float loss_of(const LogSumExp& row, const float* x, const std::int32_t* targets, const float* weight,
+              std::int64_t n, std::int64_t V) {
+  if (weight[n] == 0.0F) {
+    return 0.0F;
+  }
+  // Not lse - logit: of a confident prediction that would leave nothing but rounding.
+  return (row.maximum - x[checked_target(targets, n, V)]) + row.log_sum;
+}
+
+// dx may be x.
+void gradient_of_row(float* dx, const float* x, float lse, const std::int32_t* targets, float scale,
+                     std::int64_t n, std::int64_t V) {
+  if (scale == 0.0F) {
+    std::memset(dx, 0, static_cast<std::size_t>(V) * sizeof(float));
+    return;
+  }
+  CAIRN_INDEPENDENT_ITERATIONS
+  for (std::int64_t v = 0; v < V; ++v) {
+    dx[v] = fast_exp_nonpositive(x[v] - lse) * scale;
+  }
+  dx[checked_target(targets, n, V)] -= scale;
+}
+
 }  // namespace
 
 void cross_entropy_forward(const OpContext& ctx, TensorView loss_N, TensorView lse_N,
@@ -73,13 +96,10 @@ void cross_entropy_forward(const OpContext& ctx, TensorView loss_N, TensorView l
   float* const lse = lse_N.data<float>();
   ctx.pool.parallel_for(logits_NV.dim(0), 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t n = begin; n < end; ++n) {
-      const LogSumExp row = log_sum_exp(logits + n * V, V);
+      const float* const x = logits + n * V;
+      const LogSumExp row = log_sum_exp(x, V);
       lse[n] = row.maximum + row.log_sum;
-      loss[n] = 0.0F;
-      if (weight[n] != 0.0F) {
-        // Not lse - logit: of a confident prediction that would leave nothing but rounding.
-        loss[n] = (row.maximum - logits[n * V + checked_target(targets, n, V)]) + row.log_sum;
-      }
+      loss[n] = loss_of(row, x, targets, weight, n, V);
     }
   });
 }
@@ -94,19 +114,38 @@ void cross_entropy_backward(const OpContext& ctx, TensorView dlogits_NV, ConstTe
   float* const dlogits = dlogits_NV.data<float>();
   ctx.pool.parallel_for(logits_NV.dim(0), 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t n = begin; n < end; ++n) {
-      const float* const x = logits + n * V;
-      float* const dx = dlogits + n * V;
-      if (dloss[n] == 0.0F) {
-        std::memset(dx, 0, static_cast<std::size_t>(V) * sizeof(float));
-        continue;
-      }
-      const float scale = dloss[n];
-      const float shift = lse[n];
-      CAIRN_INDEPENDENT_ITERATIONS
-      for (std::int64_t v = 0; v < V; ++v) {
-        dx[v] = fast_exp_nonpositive(x[v] - shift) * scale;
-      }
-      dx[checked_target(targets, n, V)] -= scale;
+      gradient_of_row(dlogits + n * V, logits + n * V, lse[n], targets, dloss[n], n, V);
+    }
+  });
+}
+
+void cross_entropy_forward_backward(const OpContext& ctx, TensorView loss_N, TensorView logits_NV,
+                                    ConstTensorView targets_N, ConstTensorView weight_N,
+                                    ConstTensorView dloss_N) {
+  const std::int64_t V = logits_NV.dim(1);
+  float* const logits = logits_NV.data<float>();
+  const std::int32_t* const targets = targets_N.data<std::int32_t>();
+  const float* const weight = weight_N.data<float>();
+  const float* const dloss = dloss_N.data<float>();
+  float* const loss = loss_N.data<float>();
+  ctx.pool.parallel_for(logits_NV.dim(0), 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t n = begin; n < end; ++n) {
+      float* const x = logits + n * V;
+      const LogSumExp row = log_sum_exp(x, V);
+      loss[n] = loss_of(row, x, targets, weight, n, V);
+      gradient_of_row(x, x, row.maximum + row.log_sum, targets, dloss[n], n, V);
+    }
+  });
+}
+
+void argmax_rows(const OpContext& ctx, TensorView predicted_N, ConstTensorView logits_NV) {
+  const std::int64_t V = logits_NV.dim(1);
+  const float* logits = logits_NV.data<float>();
+  std::int32_t* predicted = predicted_N.data<std::int32_t>();
+  ctx.pool.parallel_for(logits_NV.dim(0), 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      const float* values = logits + row * V;
+      predicted[row] = static_cast<std::int32_t>(std::max_element(values, values + V) - values);
     }
   });
 }

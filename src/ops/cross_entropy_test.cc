@@ -63,6 +63,22 @@ TEST_P(CrossEntropy, BackwardMatchesReference) {
   EXPECT_EQ(outputs[0], outputs[1]);
 }
 
+TEST_P(CrossEntropy, BothAtOnceHaveTheBitsOfTheTwoCalls) {
+  const auto outputs = run_deterministic([&](const OpContext& ctx) {
+    Floats loss(weight.size(), 7.0F), lse(weight.size()), dlogits = logits, loss_at_once(weight.size(), 7.0F);
+    cross_entropy_forward(ctx, mutable_view(loss, {N}), mutable_view(lse, {N}), view(logits, shape),
+                          view(targets), view(weight, {N}));
+    cross_entropy_backward(ctx, mutable_view(dlogits, shape), view(logits, shape), view(lse, {N}),
+                           view(targets), view(dloss, {N}));
+    Floats in_place = logits;
+    cross_entropy_forward_backward(ctx, mutable_view(loss_at_once, {N}), mutable_view(in_place, shape),
+                                   view(targets), view(weight, {N}), view(dloss, {N}));
+    return std::vector<Floats>{loss, dlogits, loss_at_once, in_place};
+  });
+  EXPECT_EQ(outputs[0], outputs[2]);
+  EXPECT_EQ(outputs[1], outputs[3]);
+}
+
 INSTANTIATE_TEST_SUITE_P(Shapes, CrossEntropy,
                          testing::Values(Case{1, 1, 1}, Case{3, 5, 1}, Case{4, 16, 3}, Case{7, 33, 2},
                                          Case{5, 4097, 1}, Case{9, 12345, 4}, Case{3, 262144, 2}));

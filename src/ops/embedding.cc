@@ -11,10 +11,13 @@ void embedding_forward(const OpContext& ctx, TensorView out_ND, ConstTensorView 
   check_rank("embedding_forward: ids_N", ids_N, 1);
   const std::int64_t N = ids_N.dim(0);
   const std::int64_t D = table_VD.dim(1);
-  check_view("embedding_forward: out_ND", out_ND, Shape{N, D}, DType::kFloat32);
+  check_activation("embedding_forward: out_ND", out_ND, Shape{N, D});
   check_view("embedding_forward: table_VD", table_VD, table_VD.shape(), DType::kFloat32);
   check_view("embedding_forward: ids_N", ids_N, Shape{N}, DType::kInt32);
-  check_on_cpu("embedding_forward", out_ND);
+  if (is_on_gpu(out_ND)) {
+    cuda::embedding_forward(ctx, out_ND, table_VD, ids_N);
+    return;
+  }
   cpu::embedding_forward(ctx, out_ND, table_VD, ids_N);
 }
 
@@ -25,9 +28,12 @@ void embedding_backward(const OpContext& ctx, TensorView dtable_VD, ConstTensorV
   const std::int64_t N = ids_N.dim(0);
   const std::int64_t D = dtable_VD.dim(1);
   check_view("embedding_backward: dtable_VD", dtable_VD, dtable_VD.shape(), DType::kFloat32);
-  check_view("embedding_backward: dout_ND", dout_ND, Shape{N, D}, DType::kFloat32);
+  check_activation("embedding_backward: dout_ND", dout_ND, Shape{N, D});
   check_view("embedding_backward: ids_N", ids_N, Shape{N}, DType::kInt32);
-  check_on_cpu("embedding_backward", dtable_VD);
+  if (is_on_gpu(dtable_VD)) {
+    cuda::embedding_backward(ctx, dtable_VD, dout_ND, ids_N);
+    return;
+  }
   cpu::embedding_backward(ctx, dtable_VD, dout_ND, ids_N);
 }
 

@@ -3,7 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <string_view>
 
+#include "base/status.h"
 #include "ops/op_context.h"
 
 namespace cairn::ops::cpu {
@@ -32,3 +35,19 @@ void gemm(const OpContext& ctx, const Gemm& args);
 void gemm_on_one_thread(const Gemm& args, std::byte* scratch);
 
 }  // namespace cairn::ops::cpu
+
+namespace cairn::ops::cuda {
+
+void linear_forward(const OpContext& ctx, TensorView y_NO, ConstTensorView x_NI, ConstTensorView w_OI,
+                    WriteMode mode);
+void linear_forward_onto(const OpContext& ctx, TensorView y_NO, ConstTensorView base_NO, ConstTensorView x_NI,
+                         ConstTensorView w_OI);
+void linear_backward_input(const OpContext& ctx, TensorView dx_NI, ConstTensorView dy_NO,
+                           ConstTensorView w_OI, WriteMode mode);
+void linear_backward_weight(const OpContext& ctx, TensorView dw_OI, ConstTensorView dy_NO,
+                            ConstTensorView x_NI);
+void set_product_tuning(CudaDevice& device, bool is_on);
+std::string product_choices(CudaDevice& device);
+Status use_product_choices(CudaDevice& device, std::string_view text);
+
+}  // namespace cairn::ops::cuda

@@ -25,9 +25,15 @@ inline void check_rank(std::string_view argument, const ConstTensorView& view, i
                                  ", got shape " + view.shape().to_string());
 }
 
-// A program built without CUDA has one back end.
-inline void check_on_cpu(std::string_view op, const ConstTensorView& view) {
-  CHECK(view.device() == DeviceKind::kCpu, std::string(op) + ": built without CUDA");
+// Aborts unless `view` has this shape and holds what modules compute in: float32, on a GPU also bfloat16.
+inline void check_activation(std::string_view argument, const ConstTensorView& view, const Shape& shape) {
+  const bool is_half = view.device() == DeviceKind::kCuda && view.dtype() == DType::kBFloat16;
+  check_view(argument, view, shape, is_half ? DType::kBFloat16 : DType::kFloat32);
+}
+
+// Where the op runs: where its output lies.
+inline bool is_on_gpu(const ConstTensorView& view) {
+  return view.device() == DeviceKind::kCuda;
 }
 
 }  // namespace cairn::ops

@@ -53,10 +53,8 @@ TEST(PortableBits, RmsNorm) {
     Floats y(x.size()), rstd(kN), dx(x.size()), dweight(kD);
     rms_norm_forward(ctx, mutable_view(y, kShape), mutable_view(rstd, {kN}), view(x, kShape),
                      view(weight, {kD}), 1e-5F);
-    rms_norm_backward_input(ctx, mutable_view(dx, kShape), view(dy, kShape), view(x, kShape),
-                            view(weight, {kD}), view(rstd, {kN}), WriteMode::kOverwrite);
-    rms_norm_backward_weight(ctx, mutable_view(dweight, {kD}), view(dy, kShape), view(x, kShape),
-                             view(rstd, {kN}));
+    rms_norm_backward(ctx, {mutable_view(dx, kShape), mutable_view(dweight, {kD}), view(dy, kShape),
+                            view(x, kShape), view(weight, {kD}), view(rstd, {kN}), WriteMode::kOverwrite});
     return std::vector<Floats>{y, rstd, dx, dweight};
   });
   EXPECT_EQ(fingerprint(outputs), 0x5D98EAA1993BA3F0U);
@@ -85,10 +83,14 @@ TEST(PortableBits, Xielu) {
   const auto outputs = run_deterministic([&](const OpContext& ctx) {
     Floats y(x.size()), dx(x.size()), da_p(1), da_n(1);
     xielu_forward(ctx, mutable_view(y, kShape), view(x, kShape), view(a_p, {1}), view(a_n, {1}), {});
-    xielu_backward_input(ctx, mutable_view(dx, kShape), view(dy, kShape), view(x, kShape), view(a_p, {1}),
-                         view(a_n, {1}), {});
-    xielu_backward_weight(ctx, mutable_view(da_p, {1}), mutable_view(da_n, {1}), view(dy, kShape),
-                          view(x, kShape), view(a_p, {1}), view(a_n, {1}), {});
+    xielu_backward(ctx, {mutable_view(dx, kShape),
+                         mutable_view(da_p, {1}),
+                         mutable_view(da_n, {1}),
+                         view(dy, kShape),
+                         view(x, kShape),
+                         view(a_p, {1}),
+                         view(a_n, {1}),
+                         {}});
     return std::vector<Floats>{y, dx, da_p, da_n};
   });
   EXPECT_EQ(fingerprint(outputs), 0xB382105175C15EB6U);

@@ -14,15 +14,16 @@ namespace cairn::ops {
 void rms_norm_forward(const OpContext& ctx, TensorView y_ND, TensorView rstd_N, ConstTensorView x_ND,
                       ConstTensorView weight_D, float eps);
 
-//   dx_ND     (N, D) float32   = or += per mode; may alias dy
-//   dy_ND     (N, D) float32
-//   x_ND      (N, D) float32   the forward's input
-void rms_norm_backward_input(const OpContext& ctx, TensorView dx_ND, ConstTensorView dy_ND,
-                             ConstTensorView x_ND, ConstTensorView weight_D, ConstTensorView rstd_N,
-                             WriteMode mode);
-
-//   dweight_D (D) float32      += ; summed over rows in order
-void rms_norm_backward_weight(const OpContext& ctx, TensorView dweight_D, ConstTensorView dy_ND,
-                              ConstTensorView x_ND, ConstTensorView rstd_N);
+// Everything backward reads and writes.
+struct RmsNormBackward {
+  TensorView dx_ND;          // (N, D) float32, = or += per mode; may alias dy
+  TensorView dweight_D;      // (D) float32, += ; summed over rows in a fixed order
+  ConstTensorView dy_ND;     // (N, D) float32
+  ConstTensorView x_ND;      // (N, D) float32, the forward's input
+  ConstTensorView weight_D;  // (D) float32
+  ConstTensorView rstd_N;    // (N) float32
+  WriteMode mode = WriteMode::kOverwrite;
+};
+void rms_norm_backward(const OpContext& ctx, const RmsNormBackward& args);
 
 }  // namespace cairn::ops

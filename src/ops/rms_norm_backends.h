@@ -14,3 +14,11 @@ void rms_norm_backward_weight(const OpContext& ctx, TensorView dweight_D, ConstT
                               ConstTensorView x_ND, ConstTensorView rstd_N);
 
 }  // namespace cairn::ops::cpu
+
+namespace cairn::ops::cuda {
+
+void rms_norm_forward(const OpContext& ctx, TensorView y_ND, TensorView rstd_N, ConstTensorView x_ND,
+                      ConstTensorView weight_D, float eps);
+void rms_norm_backward(const OpContext& ctx, const RmsNormBackward& args);
+
+}  // namespace cairn::ops::cuda

@@ -52,12 +52,14 @@ TEST_P(RmsNorm, BackwardInputMatchesReference) {
     Floats written(x.size());
     Floats added = before;
     Floats aliased = dy;
-    rms_norm_backward_input(ctx, mutable_view(written, shape), view(dy, shape), view(x, shape),
-                            view(weight, {D}), view(rstd, {N}), WriteMode::kOverwrite);
-    rms_norm_backward_input(ctx, mutable_view(added, shape), view(dy, shape), view(x, shape),
-                            view(weight, {D}), view(rstd, {N}), WriteMode::kAdd);
-    rms_norm_backward_input(ctx, mutable_view(aliased, shape), view(aliased, shape), view(x, shape),
-                            view(weight, {D}), view(rstd, {N}), WriteMode::kOverwrite);
+    Floats dweight(weight.size());
+    const auto backward = [&](Floats& dx, const Floats& gradient, WriteMode mode) {
+      rms_norm_backward(ctx, {mutable_view(dx, shape), mutable_view(dweight, {D}), view(gradient, shape),
+                              view(x, shape), view(weight, {D}), view(rstd, {N}), mode});
+    };
+    backward(written, dy, WriteMode::kOverwrite);
+    backward(added, dy, WriteMode::kAdd);
+    backward(aliased, aliased, WriteMode::kOverwrite);
     return std::vector<Floats>{written, added, aliased};
   });
   const Vector expected =
@@ -75,8 +77,9 @@ TEST_P(RmsNorm, BackwardWeightAddsTheSumOverRows) {
   const Floats before = random_floats(random, D, 1.0);
   const auto outputs = run_deterministic([&](const OpContext& ctx) {
     Floats dweight = before;
-    rms_norm_backward_weight(ctx, mutable_view(dweight, {D}), view(dy, shape), view(x, shape),
-                             view(rstd, {N}));
+    Floats dx(x.size());
+    rms_norm_backward(ctx, {mutable_view(dx, shape), mutable_view(dweight, {D}), view(dy, shape),
+                            view(x, shape), view(weight, {D}), view(rstd, {N}), WriteMode::kOverwrite});
     return std::vector<Floats>{dweight};
   });
   const Vector gradient =

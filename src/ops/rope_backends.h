@@ -13,3 +13,10 @@ void rope_rotate(const OpContext& ctx, TensorView y_NHC, ConstTensorView x_NHC, 
                  ConstTensorView cos_PK, ConstTensorView sin_PK, float direction);
 
 }  // namespace cairn::ops::cpu
+
+namespace cairn::ops::cuda {
+
+void rope_rotate(const OpContext& ctx, TensorView y_NHC, ConstTensorView x_NHC, ConstTensorView positions_N,
+                 ConstTensorView cos_PK, ConstTensorView sin_PK, float direction);
+
+}  // namespace cairn::ops::cuda

@@ -3,6 +3,8 @@
 #include <array>
 #include <cmath>
 
+#include "optim/optimizer_backends.h"
+
 namespace cairn::optim {
 namespace {
 
@@ -10,8 +12,9 @@ constexpr std::array<std::string_view, 2> kMoments = {"exp_avg", "exp_avg_sq"};
 
 }  // namespace
 
-AdamW::AdamW(const AdamWConfig& config, std::span<const OptimParameter> parameters, Plan& plan)
-    : Optimizer(parameters, kMoments, plan), config_(config) {}
+AdamW::AdamW(const AdamWConfig& config, std::span<const OptimParameter> parameters, Plan& plan,
+             StatePlace place)
+    : Optimizer(parameters, kMoments, plan, place), config_(config) {}
 
 void AdamW::prepare(std::int64_t t, double learning_rate, double clip_scale) {
   const double m_correction = 1.0 - std::pow(config_.beta1, static_cast<double>(t));
@@ -29,7 +32,7 @@ void AdamW::prepare(std::int64_t t, double learning_rate, double clip_scale) {
 
 void AdamW::update(const Elements& elements) const {
   // The arrays are distinct tensors of the plan.
-  const Scalars s = scalars_;
+  const AdamWScalars s = scalars_;
   float* __restrict__ const weight = elements.weight;
   const float* __restrict__ const gradient = elements.gradient;
   float* __restrict__ const exp_avg = elements.moments[0];
@@ -44,6 +47,10 @@ void AdamW::update(const Elements& elements) const {
     exp_avg_sq[i] = v;
     weight[i] = weight[i] * keep - s.step_size * (m / denominator);
   }
+}
+
+void AdamW::update_on(CudaDevice& device, const Elements& elements) const {
+  cuda::adamw(device, elements, scalars_);
 }
 
 }  // namespace cairn::optim

@@ -3,6 +3,8 @@
 #include <array>
 #include <cmath>
 
+#include "optim/optimizer_backends.h"
+
 namespace cairn::optim {
 namespace {
 
@@ -34,8 +36,9 @@ double ademamix_beta3(const AdemamixConfig& config, std::int64_t t) {
   return beta_of_half_life((1.0 - a) * half_life(config.beta1) + a * half_life(config.beta3));
 }
 
-Ademamix::Ademamix(const AdemamixConfig& config, std::span<const OptimParameter> parameters, Plan& plan)
-    : Optimizer(parameters, kMoments, plan), config_(config) {}
+Ademamix::Ademamix(const AdemamixConfig& config, std::span<const OptimParameter> parameters, Plan& plan,
+                   StatePlace place)
+    : Optimizer(parameters, kMoments, plan, place), config_(config) {}
 
 void Ademamix::prepare(std::int64_t t, double learning_rate, double clip_scale) {
   const double m_correction = 1.0 - std::pow(config_.beta1, static_cast<double>(t));
@@ -58,7 +61,7 @@ void Ademamix::prepare(std::int64_t t, double learning_rate, double clip_scale) 
 
 void Ademamix::update(const Elements& elements) const {
   // The arrays are distinct tensors of the plan.
-  const Scalars s = scalars_;
+  const AdemamixScalars s = scalars_;
   float* __restrict__ const weight = elements.weight;
   const float* __restrict__ const gradient = elements.gradient;
   float* __restrict__ const fast = elements.moments[0];
@@ -77,6 +80,10 @@ void Ademamix::update(const Elements& elements) const {
     squares[i] = v;
     weight[i] -= s.learning_rate * (u + weight_decay * weight[i]);
   }
+}
+
+void Ademamix::update_on(CudaDevice& device, const Elements& elements) const {
+  cuda::ademamix(device, elements, scalars_);
 }
 
 }  // namespace cairn::optim

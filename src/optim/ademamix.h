@@ -24,6 +24,12 @@ double ademamix_alpha(const AdemamixConfig& config, std::int64_t t);
 // beta3(t): from beta1 to beta3 so that the half-life of the average grows linearly in t, then beta3.
 double ademamix_beta3(const AdemamixConfig& config, std::int64_t t);
 
+// Of one step, as the loops and kernels use them.
+struct AdemamixScalars {
+  float clip_scale, beta1, one_minus_beta1, beta2, one_minus_beta2, beta3, one_minus_beta3, alpha,
+      inverse_m_correction, inverse_v_correction, epsilon, weight_decay, learning_rate;
+};
+
 // With g = clip_scale * gradient, all in float32, scalars computed in double:
 //   m1 = b1 m1 + (1 - b1) g                    "exp_avg_fast"
 //   m2 = b3(t) m2 + (1 - b3(t)) g              "exp_avg_slow", no bias correction
@@ -32,19 +38,18 @@ double ademamix_beta3(const AdemamixConfig& config, std::int64_t t);
 //   w  = w - lr (u + weight_decay w)
 class Ademamix final : public Optimizer {
  public:
-  Ademamix(const AdemamixConfig& config, std::span<const OptimParameter> parameters, Plan& plan);
+  Ademamix(const AdemamixConfig& config, std::span<const OptimParameter> parameters, Plan& plan,
+           StatePlace place = StatePlace::kDevice);
 
   std::string_view name() const override { return "ademamix"; }
 
  private:
   void prepare(std::int64_t t, double learning_rate, double clip_scale) override;
   void update(const Elements& elements) const override;
+  void update_on(CudaDevice& device, const Elements& elements) const override;
 
   AdemamixConfig config_;
-  struct Scalars {
-    float clip_scale, beta1, one_minus_beta1, beta2, one_minus_beta2, beta3, one_minus_beta3, alpha,
-        inverse_m_correction, inverse_v_correction, epsilon, weight_decay, learning_rate;
-  } scalars_{};
+  AdemamixScalars scalars_{};
 };
 
 }  // namespace cairn::optim

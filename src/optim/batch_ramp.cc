@@ -70,26 +70,41 @@ BatchSize batch_size_at(const BatchRampConfig& config, std::int64_t consumed_sam
   return size;
 }
 
-StepCount count_steps(const BatchRampConfig& config, std::int64_t total_samples) {
+std::vector<BatchPhase> batch_phases(const BatchRampConfig& config, std::int64_t total_samples) {
   CHECK(total_samples >= 0, "samples of a run are negative");
-  StepCount count;
+  std::vector<BatchPhase> phases;
+  BatchPhase next;
   while (true) {
-    const BatchSize size = batch_size_at(config, count.consumed_samples);
-    const std::int64_t fitting = (total_samples - count.consumed_samples) / size.samples;
-    const std::int64_t end = phase_end(config, size);
+    next.samples = batch_size_at(config, next.first_sample).samples;
+    const std::int64_t fitting = (total_samples - next.first_sample) / next.samples;
+    const std::int64_t end = phase_end(config, batch_size_at(config, next.first_sample));
     const bool is_last = end == std::numeric_limits<std::int64_t>::max();
-    const std::int64_t left = end - count.consumed_samples;
+    const std::int64_t left = end - next.first_sample;
     const std::int64_t in_phase =
-        is_last ? fitting : left / size.samples + (left % size.samples != 0 ? 1 : 0);
-    const std::int64_t taken = std::min(fitting, in_phase);
-    count.steps += taken;
-    count.consumed_samples += taken * size.samples;
-    count.ramp_steps += is_last ? 0 : taken;
-    count.max_batch = taken > 0 ? size.samples : count.max_batch;
-    if (is_last || taken < in_phase) {
-      return count;
+        is_last ? fitting : left / next.samples + (left % next.samples != 0 ? 1 : 0);
+    next.num_steps = std::min(fitting, in_phase);
+    if (next.num_steps > 0) {
+      phases.push_back(next);
     }
+    if (is_last || next.num_steps < in_phase) {
+      return phases;
+    }
+    next.first_step += next.num_steps;
+    next.first_sample += next.num_steps * next.samples;
   }
+}
+
+StepCount count_steps(const BatchRampConfig& config, std::int64_t total_samples) {
+  StepCount count;
+  for (const BatchPhase& phase : batch_phases(config, total_samples)) {
+    count.steps += phase.num_steps;
+    count.consumed_samples += phase.num_steps * phase.samples;
+    const bool is_ramp = phase_end(config, batch_size_at(config, phase.first_sample)) !=
+                         std::numeric_limits<std::int64_t>::max();
+    count.ramp_steps += is_ramp ? phase.num_steps : 0;
+    count.max_batch = phase.samples;
+  }
+  return count;
 }
 
 namespace {

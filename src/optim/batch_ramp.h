@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "base/faults.h"
 
@@ -39,6 +40,17 @@ inline constexpr std::int64_t kMicrobatchesMax = 1'000'000;  // per step and dat
 // Everything that is wrong with a configuration, fields named as in the run file: "<prefix>global_batch",
 // "<prefix>microbatch", "<prefix>ramp.start_batch", "<prefix>ramp.increment", "<prefix>ramp.samples".
 Faults check_batch_ramp(const BatchRampConfig& config, std::string_view prefix);
+
+// Steps one after another that take the same number of samples.
+struct BatchPhase {
+  std::int64_t first_step = 1;
+  std::int64_t first_sample = 0;
+  std::int64_t samples = 0;  // of each step
+  std::int64_t num_steps = 0;
+};
+// The phases of a run of `total_samples`, in order; whole steps only. One more than the ramp has changes at most.
+// REQUIRES: a configuration without faults, total_samples >= 0.
+std::vector<BatchPhase> batch_phases(const BatchRampConfig& config, std::int64_t total_samples);
 
 // The steps of a run of `total_samples`.
 struct StepCount {

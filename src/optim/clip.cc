@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "base/check.h"
+#include "optim/optimizer_backends.h"
 
 namespace cairn::optim {
 namespace {
@@ -37,7 +38,8 @@ double chunk_sum(const float* x, std::int64_t count) {
 
 }  // namespace
 
-GradientClip::GradientClip(double max_norm, std::span<const OptimParameter> parameters, Plan& plan)
+GradientClip::GradientClip(double max_norm, std::span<const OptimParameter> parameters, Plan& plan,
+                           DeviceKind device)
     : max_norm_(max_norm) {
   CHECK(max_norm >= 0.0 && std::isfinite(max_norm), "the gradient norm's limit must be 0 or positive");
   std::vector<const OptimParameter*> sorted;
@@ -53,23 +55,34 @@ GradientClip::GradientClip(double max_norm, std::span<const OptimParameter> para
     num_chunks_ += (num_elements + kChunk - 1) / kChunk;
   }
   const ScratchScope scope(plan);
-  partial_sums_ =
-      plan.add({"gradient norm partial sums", Shape{num_chunks_}, DType::kFloat64, Lifetime::kScratch});
+  // A GPU writes them into memory that the host reads.
+  const Lifetime where = device == DeviceKind::kCpu ? Lifetime::kScratch : Lifetime::kIo;
+  partial_sums_ = plan.add({"gradient norm partial sums", Shape{num_chunks_}, DType::kFloat64, where});
 }
 
 void GradientClip::bind(const Memory& memory, ThreadPool& pool) {
   pool_ = &pool;
+  device_ = memory.device();
   partials_ = memory.view(partial_sums_).data<double>();
   gradients_.clear();
   for (const Entry& entry : entries_) {
     const TensorView gradient = memory.view(entry.gradient);
     CHECK(gradient.num_elements() == entry.num_elements, "a gradient's size differs from its parameter's");
-    gradients_.push_back(gradient.data<float>());
+    CHECK(gradient.dtype() == DType::kFloat32, "gradients are float32");
+    gradients_.push_back(reinterpret_cast<const float*>(gradient.bytes()));
   }
 }
 
-ClipResult GradientClip::measure() {
-  CHECK(pool_ != nullptr, "the clipping is not bound");
+void GradientClip::sum_chunks_on_device() {
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    cuda::chunk_squares(*device_, partials_ + entries_[i].first_chunk, gradients_[i],
+                        entries_[i].num_elements, kChunk);
+  }
+  const Status status = device_->synchronize();
+  CHECK(status.ok(), status.message());
+}
+
+void GradientClip::sum_chunks_on_host() {
   pool_->parallel_for(num_chunks_, 4, [this](std::int64_t begin, std::int64_t end) {
     const auto after =
         std::upper_bound(entries_.begin(), entries_.end(), begin,
@@ -84,6 +97,15 @@ ClipResult GradientClip::measure() {
           chunk_sum(gradients_[index] + first, std::min(kChunk, entries_[index].num_elements - first));
     }
   });
+}
+
+ClipResult GradientClip::measure() {
+  CHECK(pool_ != nullptr, "the clipping is not bound");
+  if (device_ != nullptr) {
+    sum_chunks_on_device();
+  } else {
+    sum_chunks_on_host();
+  }
   double total = 0.0;
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     const std::int64_t end = i + 1 < entries_.size() ? entries_[i + 1].first_chunk : num_chunks_;

@@ -19,13 +19,15 @@ struct ClipResult {
 class GradientClip {
  public:
   // max_norm > 0, or 0 for no clipping (the norm is measured all the same). Declares scratch for partial sums.
-  GradientClip(double max_norm, std::span<const OptimParameter> parameters, Plan& plan);
+  // `device` is where the gradients will lie.
+  GradientClip(double max_norm, std::span<const OptimParameter> parameters, Plan& plan,
+               DeviceKind device = DeviceKind::kCpu);
 
   // REQUIRES: `memory` comes from that plan and outlives this, as does `pool`.
   void bind(const Memory& memory, ThreadPool& pool);
 
   // Reads every gradient once. Squares and sums in float64. Uses planned scratch: nothing else that does may
-  // be in progress. REQUIRES: bound.
+  // be in progress. Waits for the GPU. REQUIRES: bound.
   ClipResult measure();
 
   // The squared norm of each parameter's gradient as of the last measure(), in order of name.
@@ -36,6 +38,8 @@ class GradientClip {
   std::span<const ParameterNorm> parameter_norms() const { return norms_; }
 
  private:
+  void sum_chunks_on_host();
+  void sum_chunks_on_device();
   struct Entry {
     TensorId gradient;
     std::int64_t num_elements;
@@ -49,6 +53,7 @@ class GradientClip {
   TensorId partial_sums_;
   double* partials_ = nullptr;
   ThreadPool* pool_ = nullptr;
+  CudaDevice* device_ = nullptr;
 };
 
 }  // namespace cairn::optim

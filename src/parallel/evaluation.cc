@@ -30,6 +30,7 @@ Evaluator::Evaluator(const EvaluationIds& ids, const Memory& memory, nn::Model& 
              memory.view(ids.positions), memory.view(ids.first_key)},
       loss_BT_(memory.view(ids.loss)),
       predicted_BT_(memory.view(ids.predicted)),
+      device_(memory.device()),
       model_(model) {}
 
 Result<EvaluationResult> Evaluator::evaluate(const data::TokenSource& source,
@@ -48,6 +49,9 @@ Result<EvaluationResult> Evaluator::evaluate(const data::TokenSource& source,
       builder.fill_row(tokens_T1, num_valid, row, batch_);
     }
     model_.evaluate(batch_.view(), loss_BT_, predicted_BT_);
+    if (device_ != nullptr) {
+      TRY(device_->synchronize());
+    }
     add_microbatch(num_rows, sums);
   }
   if (sums.num_tokens > 0) {

@@ -42,6 +42,7 @@ class Evaluator {
   data::MutableBatch batch_;
   TensorView loss_BT_;
   TensorView predicted_BT_;
+  CudaDevice* device_;  // null on the CPU
   nn::Model& model_;
 };
 

@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-#include "data/token_shard.h"
+#include "data/token_shard_writer.h"
 #include "doors/sim_file_system.h"
 
 namespace cairn::parallel {

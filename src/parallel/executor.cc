@@ -26,6 +26,7 @@ Executor Executor::declare(std::span<const nn::Parameter> parameters, std::int64
 
 void Executor::bind(const Memory& memory, ThreadPool& pool, nn::Model& model, std::function<double()> now_s) {
   pool_ = &pool;
+  device_ = memory.device();
   model_ = &model;
   now_s_ = std::move(now_s);
   for (const Buffers& buffers : declared_) {
@@ -66,14 +67,17 @@ PhaseTimes Executor::run(std::span<const WorkItem> items, std::span<const Microb
 }
 
 void Executor::zero_gradients() {
-  const ops::OpContext ctx{*pool_, {}};
+  const ops::OpContext ctx{*pool_, {}, device_};
   for (const TensorView& gradient : gradients_) {
     ops::fill_zero(ctx, gradient);
   }
 }
 
 void Executor::reduce(const ReductionAction& action) {
-  const ops::OpContext ctx{*pool_, {}};
+  if (partials_.empty()) {
+    return;  // backward adds every microbatch to the gradients themselves
+  }
+  const ops::OpContext ctx{*pool_, {}, device_};
   const std::vector<TensorView>& partials = partials_[static_cast<std::size_t>(action.level)];
   for (std::size_t i = 0; i < gradients_.size(); ++i) {
     if (action.kind == ReductionAction::Kind::kAddPartial) {

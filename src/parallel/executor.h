@@ -31,7 +31,9 @@ struct PhaseTimes {
 
 class Executor {
  public:
-  // Declares the partial-sum buffers of the reduction tree for steps of up to `num_microbatches_max`.
+  // Declares the partial-sum buffers of the reduction tree for steps of up to `num_microbatches_max`. With 1 there are
+  // none, and gradients of further microbatches are added in their order: what a GPU does, whose products add to
+  // float32 gradients at no cost and whose memory has no room for more of them.
   static Executor declare(std::span<const nn::Parameter> parameters, std::int64_t num_microbatches_max,
                           Plan& plan);
 
@@ -54,6 +56,7 @@ class Executor {
   std::vector<TensorView> gradients_;              // per parameter
   std::vector<std::vector<TensorView>> partials_;  // per level, per parameter
   ThreadPool* pool_ = nullptr;
+  CudaDevice* device_ = nullptr;
   nn::Model* model_ = nullptr;
   std::function<double()> now_s_;
 };

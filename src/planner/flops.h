@@ -8,6 +8,9 @@
 
 namespace cairn::planner {
 
+// Dense bfloat16 peak of an H100 SXM, H200 or GH200, by their data sheets.
+inline constexpr double kHopperPeakFlops = 989.4e12;
+
 // Of training one sequence of `sequence` tokens: forward and backward, without recomputation.
 // Causal attention is counted half, the output head counts, the input embedding does not. This is the count
 // behind TFLOP/s and MFU.

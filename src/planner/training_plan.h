@@ -27,6 +27,7 @@ struct TrainingPlanInputs {
   nn::ModelShape shape;               // of one microbatch; shape.num_threads sizes workspaces
   std::int64_t max_microbatches = 1;  // of the largest step
   std::variant<optim::AdamWConfig, optim::AdemamixConfig> optimizer;
+  optim::StatePlace state_place = optim::StatePlace::kDevice;
   double clip = 0.0;  // largest gradient norm, 0: no clipping
 };
 
@@ -40,12 +41,18 @@ struct TrainingPlan {
   parallel::StepBatch batch;
   parallel::EvaluationIds evaluation;
 
+  // One update of the weights and of what products are taken with.
+  void update(std::int64_t t, double learning_rate, double clip_scale);
+
   // Binds every part to `memory`, which was made from `plan`. All three outlive the use of this.
   void bind(const Memory& memory, ThreadPool& pool, std::function<double()> now_s);
 };
 
 // kBadConfig when sizes, each sound by itself, make together more bytes than 64 bits count: no plan can be made.
 Status check_countable(const TrainingPlanInputs& inputs);
+
+// kBadConfig when inputs.shape.fp8 asks for eight-bit products of sizes that are no multiples of 16.
+Status check_fp8_sizes(const TrainingPlanInputs& inputs);
 
 // REQUIRES: a model configuration without faults, sizes >= 1, check_countable. The result does not move: Memory keeps a pointer to
 // its plan.

@@ -51,7 +51,7 @@ TEST(TrainingPlan, OptimizerRegionHoldsTheMoments) {
 TEST(TrainingPlan, RecomputationSavesActivations) {
   TrainingPlanInputs inputs = small_inputs();
   const std::int64_t keeps_all = bytes(inputs, Lifetime::kSaved);
-  inputs.shape.save_policy = nn::SavePolicy::kRecomputeBlock;
+  inputs.shape.save_policy = nn::SavePolicy::kFull;
   EXPECT_LT(bytes(inputs, Lifetime::kSaved), keeps_all / 2);
 }
 
@@ -82,6 +82,23 @@ TEST(TrainingPlan, SizesThatCannotBeCountedAreRefused) {
   inputs.shape.batch = 1'000'000;
   inputs.model.hidden_size = inputs.model.intermediate_size = nn::kWidthMax;
   EXPECT_EQ(check_countable(inputs).code(), StatusCode::kBadConfig);
+}
+
+TEST(TrainingPlan, EightBitProductsWantMultiplesOfSixteen) {
+  TrainingPlanInputs inputs = small_inputs();
+  inputs.shape.device = DeviceKind::kCuda;
+  inputs.shape.compute = DType::kBFloat16;
+  inputs.shape.fp8 = true;
+  EXPECT_TRUE(check_fp8_sizes(inputs).ok());
+  // A rounded weight and its transpose take the place of a bfloat16 copy.
+  const std::int64_t eight_bits = bytes(inputs, Lifetime::kParameter);
+  inputs.shape.fp8 = false;
+  EXPECT_NEAR(static_cast<double>(eight_bits), static_cast<double>(bytes(inputs, Lifetime::kParameter)), 1e4);
+  inputs.shape.fp8 = true;
+  inputs.model.intermediate_size = 100;
+  const Status status = check_fp8_sizes(inputs);
+  EXPECT_EQ(status.code(), StatusCode::kBadConfig);
+  EXPECT_NE(status.message().find("intermediate_size = 100"), std::string::npos) << status.message();
 }
 
 // No tensor of a 70B model is touched: a plan is arithmetic.

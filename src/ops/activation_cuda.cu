@@ -1,0 +1,228 @@
+#include "ops/activation_backends.h"
+#include "ops/kernel_cuda.cuh"
+
+namespace cairn::ops::cuda {
+namespace {
+
+constexpr int kThreads = 256;
+constexpr int kFinishThreads = 1024;
+constexpr int kBackwardVectors = 4;  // of one thread in xIELU's backward, read before the first is used
+
+struct Scalars {
+  float alpha_p, alpha_n, beta, eps;
+};
+
+__device__ float softplus(float x) {
+  return fmaxf(x, 0.0F) + log1pf(expf(-fabsf(x)));
+}
+
+__device__ Scalars read_scalars(const float* a_p, const float* a_n, XieluConstants constants) {
+  return {softplus(*a_p), constants.beta + softplus(*a_n), constants.beta, constants.eps};
+}
+
+// exp(x) - 1 for x <= 0: the series near 0, where the difference would lose digits; both are within 1e-7 of the value.
+__device__ float expm1_of_negative(float x) {
+  float series = 1.0F / 5040.0F;
+  series = fmaf(series, x, 1.0F / 720.0F);
+  series = fmaf(series, x, 1.0F / 120.0F);
+  series = fmaf(series, x, 1.0F / 24.0F);
+  series = fmaf(series, x, 1.0F / 6.0F);
+  series = fmaf(series, x, 0.5F);
+  series = fmaf(series * x, x, x);
+  return x > -0.35F ? series : __expf(x) - 1.0F;
+}
+
+template <class T, int Width>
+__global__ void xielu_forward_kernel(T* y, const T* x, const float* a_p, const float* a_n,
+                                     XieluConstants constants, std::int64_t count) {
+  const std::int64_t i = (static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x) * Width;
+  if (i >= count) {
+    return;
+  }
+  const Scalars s = read_scalars(a_p, a_n, constants);
+  float v[Width];
+  load(x + i, v);
+#pragma unroll
+  for (int k = 0; k < Width; ++k) {
+    const float negative = s.alpha_n * (expm1_of_negative(fminf(v[k], s.eps)) - v[k]);
+    v[k] = (v[k] > 0.0F ? s.alpha_p * v[k] * v[k] : negative) + s.beta * v[k];
+  }
+  store(y + i, v);
+}
+
+// dx of some vectors, and their sums partial[block] of alpha_p's and partial[blocks + block] of alpha_n's gradient, without the
+// softplus' derivative.
+template <class T, int Width>
+__global__ void __launch_bounds__(kThreads)
+    xielu_backward_kernel(T* dx, float* partial, const T* dy, const T* x, const float* a_p, const float* a_n,
+                          XieluConstants constants, std::int64_t count) {
+  __shared__ float shared[32];
+  const Scalars s = read_scalars(a_p, a_n, constants);
+  const std::int64_t begin =
+      (static_cast<std::int64_t>(blockIdx.x) * kBackwardVectors * kThreads + threadIdx.x) * Width;
+  float v[kBackwardVectors][Width] = {};
+  float d[kBackwardVectors][Width] = {};
+#pragma unroll
+  for (int j = 0; j < kBackwardVectors; ++j) {
+    const std::int64_t i = begin + j * kThreads * Width;
+    if (i < count) {
+      load(x + i, v[j]);
+      load(dy + i, d[j]);
+    }
+  }
+  float sum_p = 0.0F;
+  float sum_n = 0.0F;
+#pragma unroll
+  for (int j = 0; j < kBackwardVectors; ++j) {
+#pragma unroll
+    for (int k = 0; k < Width; ++k) {
+      const float at = v[j][k];
+      const bool is_positive = at > 0.0F;
+      const float exp_minus_one = expm1_of_negative(fminf(at, s.eps));
+      sum_p += is_positive ? d[j][k] * at * at : 0.0F;
+      sum_n += is_positive ? 0.0F : d[j][k] * (exp_minus_one - at);
+      // Between eps and 0 the argument of expm1 does not move.
+      const float slope = at < s.eps ? exp_minus_one : -1.0F;
+      d[j][k] *= (is_positive ? 2.0F * s.alpha_p * at : s.alpha_n * slope) + s.beta;
+    }
+    const std::int64_t i = begin + j * kThreads * Width;
+    if (i < count) {
+      store(dx + i, d[j]);
+    }
+  }
+  sum_p = block_sum(sum_p, shared);
+  sum_n = block_sum(sum_n, shared);
+  if (threadIdx.x == 0) {
+    partial[blockIdx.x] = sum_p;
+    partial[gridDim.x + blockIdx.x] = sum_n;
+  }
+}
+
+// One block per scalar adds the partial sums in double: a thread every 1024th in order, then pairwise.
+__global__ void xielu_weight_finish_kernel(float* da_p, float* da_n, const float* partial, const float* a_p,
+                                           const float* a_n, int count) {
+  __shared__ double shared[kFinishThreads];
+  const bool is_p = blockIdx.x == 0;
+  const int thread = static_cast<int>(threadIdx.x);
+  const float* const mine = partial + (is_p ? 0 : count);
+  double sum = 0.0;
+  for (int i = thread; i < count; i += kFinishThreads) {
+    sum += static_cast<double>(mine[i]);
+  }
+  shared[thread] = sum;
+  for (int half = kFinishThreads / 2; half > 0; half /= 2) {
+    __syncthreads();
+    if (thread < half) {
+      shared[thread] += shared[thread + half];
+    }
+  }
+  if (thread == 0) {
+    const double a = static_cast<double>(is_p ? *a_p : *a_n);
+    *(is_p ? da_p : da_n) += static_cast<float>(shared[0] / (1.0 + exp(-a)));
+  }
+}
+
+template <class T, int Width>
+__global__ void swiglu_forward_kernel(T* y, const T* gate, const T* up, std::int64_t count) {
+  const std::int64_t i = (static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x) * Width;
+  if (i >= count) {
+    return;
+  }
+  float g[Width];
+  float u[Width];
+  load(gate + i, g);
+  load(up + i, u);
+#pragma unroll
+  for (int k = 0; k < Width; ++k) {
+    u[k] *= g[k] / (1.0F + expf(-g[k]));
+  }
+  store(y + i, u);
+}
+
+template <class T, int Width>
+__global__ void swiglu_backward_kernel(T* dgate, T* dup, const T* dy, const T* gate, const T* up,
+                                       std::int64_t count) {
+  const std::int64_t i = (static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x) * Width;
+  if (i >= count) {
+    return;
+  }
+  float g[Width];
+  float u[Width];
+  float d[Width];
+  load(gate + i, g);
+  load(up + i, u);
+  load(dy + i, d);
+#pragma unroll
+  for (int k = 0; k < Width; ++k) {
+    const float sigmoid = 1.0F / (1.0F + expf(-g[k]));
+    const float dg = d[k] * u[k] * sigmoid * (1.0F + g[k] * (1.0F - sigmoid));
+    u[k] = d[k] * g[k] * sigmoid;
+    g[k] = dg;
+  }
+  store(dgate + i, g);
+  store(dup + i, u);
+}
+
+// Calls body(T, Width, grid) for tensors of `count` elements.
+template <class Body>
+void for_elements(const ConstTensorView& x, Body&& body) {
+  const std::int64_t count = x.num_elements();
+  if (count == 0) {
+    return;
+  }
+  for_dtype(x.dtype(), [&](auto element) {
+    using T = decltype(element);
+    for_width<T>(count, [&](auto width) { body(element, width, grid_of(count, kThreads * width), count); });
+  });
+}
+
+}  // namespace
+
+void xielu_forward(const OpContext& ctx, TensorView y_NF, ConstTensorView x_NF, ConstTensorView a_p,
+                   ConstTensorView a_n, XieluConstants constants) {
+  for_elements(x_NF, [&](auto element, auto width, unsigned grid, std::int64_t count) {
+    using T = decltype(element);
+    xielu_forward_kernel<T, width><<<grid, kThreads, 0, stream_of(ctx)>>>(
+        pointer<T>(y_NF), pointer<T>(x_NF), pointer<float>(a_p), pointer<float>(a_n), constants, count);
+  });
+  ctx.device->check_launch("xielu_forward");
+}
+
+void xielu_backward(const OpContext& ctx, const XieluBackward& args) {
+  float* const partial = pointer<float>(ctx.workspace);
+  for_elements(args.x_NF, [&](auto element, auto width, unsigned /*grid*/, std::int64_t count) {
+    using T = decltype(element);
+    const unsigned blocks = grid_of(count, std::int64_t{kBackwardVectors} * kThreads * width);
+    CHECK(std::int64_t{blocks} * 8 <= ctx.workspace.num_bytes(),
+          "xielu_backward: too many elements for the workspace");
+    xielu_backward_kernel<T, width><<<blocks, kThreads, 0, stream_of(ctx)>>>(
+        pointer<T>(args.dx_NF), partial, pointer<T>(args.dy_NF), pointer<T>(args.x_NF),
+        pointer<float>(args.a_p), pointer<float>(args.a_n), args.constants, count);
+    xielu_weight_finish_kernel<<<2, kFinishThreads, 0, stream_of(ctx)>>>(
+        pointer<float>(args.da_p), pointer<float>(args.da_n), partial, pointer<float>(args.a_p),
+        pointer<float>(args.a_n), static_cast<int>(blocks));
+  });
+  ctx.device->check_launch("xielu_backward");
+}
+
+void swiglu_forward(const OpContext& ctx, TensorView y_NF, ConstTensorView gate_NF, ConstTensorView up_NF) {
+  for_elements(y_NF, [&](auto element, auto width, unsigned grid, std::int64_t count) {
+    using T = decltype(element);
+    swiglu_forward_kernel<T, width><<<grid, kThreads, 0, stream_of(ctx)>>>(
+        pointer<T>(y_NF), pointer<T>(gate_NF), pointer<T>(up_NF), count);
+  });
+  ctx.device->check_launch("swiglu_forward");
+}
+
+void swiglu_backward(const OpContext& ctx, TensorView dgate_NF, TensorView dup_NF, ConstTensorView dy_NF,
+                     ConstTensorView gate_NF, ConstTensorView up_NF) {
+  for_elements(dy_NF, [&](auto element, auto width, unsigned grid, std::int64_t count) {
+    using T = decltype(element);
+    swiglu_backward_kernel<T, width>
+        <<<grid, kThreads, 0, stream_of(ctx)>>>(pointer<T>(dgate_NF), pointer<T>(dup_NF), pointer<T>(dy_NF),
+                                                pointer<T>(gate_NF), pointer<T>(up_NF), count);
+  });
+  ctx.device->check_launch("swiglu_backward");
+}
+
+}  // namespace cairn::ops::cuda

@@ -1,0 +1,355 @@
+// Plans are graphs of cuDNN's front end: one scaled dot product attention, forward or backward. Packed documents are a batch
+// of sequences of any length that lie one behind the other ("ragged": each tensor comes with the element where every sequence
+// starts), so that work across documents is never done.
+#include <cmath>
+#include <exception>
+#include <map>
+#include <memory>
+#include <tuple>
+#include <unordered_map>
+#include <vector>
+
+#include <cudnn_frontend.h>
+#include <dlfcn.h>
+#include <fmt/format.h>
+
+#include "base/check.h"
+#include "ops/attention_cudnn.h"
+
+// Where the front end looks up the library's functions.
+namespace cudnn_frontend {
+void* cudnn_dlhandle = nullptr;
+}  // namespace cudnn_frontend
+
+namespace cairn::ops::cuda {
+namespace {
+
+namespace fe = cudnn_frontend;
+using fe::graph::Tensor_attributes;
+using TensorPointer = std::shared_ptr<Tensor_attributes>;
+
+constexpr char kLibrary[] = "libcudnn.so.9";
+// Grouped queries in ragged sequences and log-sum-exps without holes come with it.
+constexpr std::size_t kLeastVersion = 90600;
+
+// Names of the tensors of a plan.
+enum Uid : std::int64_t {
+  kQ = 1,
+  kK,
+  kV,
+  kO,
+  kLse,
+  kDo,
+  kDq,
+  kDk,
+  kDv,
+  kLengths,
+  kQueryStarts,
+  kKeyStarts,
+  kRowStarts
+};
+using Pointers = std::unordered_map<std::int64_t, void*>;
+
+struct Plan {
+  fe::graph::Graph graph;
+  std::int64_t workspace_bytes = 0;
+};
+
+struct Plans {
+  Plan forward, backward;
+  std::string refusal;  // why they cannot run; empty when they can
+};
+
+using Key =
+    std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t, bool>;
+
+AttentionDims backward_part(const CudnnAttentionShape& shape) {
+  return shape.deterministic ? fixed_order_part(shape.dims) : shape.dims;
+}
+
+// The library as one device uses it.
+class Library {
+ public:
+  ~Library() {
+    if (handle_ != nullptr) {
+      fe::detail::destroy_handle(handle_);
+    }
+  }
+  // Loads it at the first call.
+  Status open(const OpContext& ctx) {
+    if (handle_ == nullptr && problem_.empty()) {
+      problem_ = load(ctx);
+    }
+    return problem_.empty() ? ok_status() : bad_config(problem_);
+  }
+  cudnnHandle_t handle() const { return handle_; }
+  std::string name() const {
+    return fmt::format("cuDNN {}.{}.{}", version_ / 10000, version_ / 100 % 100, version_ % 100);
+  }
+  std::map<Key, std::unique_ptr<Plans>> plans;
+
+ private:
+  std::string load(const OpContext& ctx) {
+    if (fe::cudnn_dlhandle == nullptr) {
+      fe::cudnn_dlhandle = dlopen(kLibrary, RTLD_NOW | RTLD_LOCAL);
+    }
+    if (fe::cudnn_dlhandle == nullptr) {
+      return fmt::format("{} is not on this machine", kLibrary);
+    }
+    try {
+      version_ = fe::detail::get_backend_version();
+      if (version_ < kLeastVersion) {
+        return fmt::format("{} is older than 9.6", name());
+      }
+      cudnnHandle_t handle = nullptr;
+      if (fe::detail::create_handle(&handle) != CUDNN_STATUS_SUCCESS) {
+        return name() + " does not start on this GPU";
+      }
+      handle_ = handle;
+      if (fe::detail::set_stream(handle_, static_cast<cudaStream_t>(ctx.device->stream())) !=
+          CUDNN_STATUS_SUCCESS) {
+        return name() + " refuses the stream";
+      }
+    } catch (const std::exception& problem) {
+      return problem.what();
+    }
+    return {};
+  }
+
+  cudnnHandle_t handle_ = nullptr;
+  std::size_t version_ = 0;
+  std::string problem_;
+};
+
+// Declares the tensors of one plan.
+class Declaration {
+ public:
+  // The tensors of `part` lie in those of the whole shape.
+  Declaration(fe::graph::Graph& graph, const CudnnAttentionShape& shape, const AttentionDims& part)
+      : graph_(graph),
+        dims_(part),
+        query_stride_(shape.dims.H * shape.dims.C),
+        key_stride_(shape.dims.G * shape.dims.C),
+        batch_(shape.table_rows == 0 ? part.B : shape.table_rows - 1) {
+    graph_.set_io_data_type(fe::DataType_t::BFLOAT16)
+        .set_intermediate_data_type(fe::DataType_t::FLOAT)
+        .set_compute_data_type(fe::DataType_t::FLOAT);
+    if (shape.table_rows > 0) {
+      lengths = indices("lengths", kLengths, batch_);
+      query_starts_ = indices("query starts", kQueryStarts, batch_ + 1);
+      key_starts_ = indices("key starts", kKeyStarts, batch_ + 1);
+      row_starts_ = indices("row starts", kRowStarts, batch_ + 1);
+    }
+  }
+
+  TensorPointer queries(const char* name, Uid uid) { return graph_.tensor(query_attributes(name, uid)); }
+  TensorPointer keys(const char* name, Uid uid) {
+    return graph_.tensor(heads_attributes(name, uid, dims_.G, key_stride_, key_starts_));
+  }
+  TensorPointer statistics() { return graph_.tensor(statistics_attributes()); }
+  void becomes_queries(const TensorPointer& output, const char* name, Uid uid) {
+    *output = query_attributes(name, uid).set_output(true);
+  }
+  void becomes_keys(const TensorPointer& output, const char* name, Uid uid) {
+    *output = heads_attributes(name, uid, dims_.G, key_stride_, key_starts_).set_output(true);
+  }
+  void becomes_statistics(const TensorPointer& output) { *output = statistics_attributes().set_output(true); }
+  // Applies what forward and backward have in common.
+  template <class Attributes>
+  void describe(Attributes& attributes) {
+    attributes.set_causal_mask(true).set_attn_scale(1.0F / std::sqrt(static_cast<float>(dims_.C)));
+    if (lengths != nullptr) {
+      attributes.set_padding_mask(true).set_seq_len_q(lengths).set_seq_len_kv(lengths);
+    }
+  }
+
+  TensorPointer lengths;
+
+ private:
+  TensorPointer indices(const char* name, Uid uid, std::int64_t count) {
+    return graph_.tensor(Tensor_attributes()
+                             .set_name(name)
+                             .set_uid(uid)
+                             .set_data_type(fe::DataType_t::INT32)
+                             .set_dim({count, 1, 1, 1})
+                             .set_stride({1, 1, 1, 1}));
+  }
+  Tensor_attributes query_attributes(const char* name, Uid uid) const {
+    return heads_attributes(name, uid, dims_.H, query_stride_, query_starts_);
+  }
+  Tensor_attributes heads_attributes(const char* name, Uid uid, std::int64_t heads, std::int64_t row_stride,
+                                     const TensorPointer& starts) const {
+    Tensor_attributes attributes;
+    attributes.set_name(name)
+        .set_uid(uid)
+        .set_data_type(fe::DataType_t::BFLOAT16)
+        .set_dim({batch_, heads, dims_.T, dims_.C})
+        .set_stride({dims_.T * row_stride, dims_.C, row_stride, 1});
+    if (starts != nullptr) {
+      attributes.set_ragged_offset(starts);
+    }
+    return attributes;
+  }
+  Tensor_attributes statistics_attributes() const {
+    const bool is_ragged = row_starts_ != nullptr;
+    Tensor_attributes attributes;
+    attributes.set_name("log-sum-exp")
+        .set_uid(kLse)
+        .set_data_type(fe::DataType_t::FLOAT)
+        .set_dim({batch_, dims_.H, dims_.T, 1})
+        .set_stride({dims_.H * dims_.T, is_ragged ? 1 : dims_.T, is_ragged ? dims_.H : 1, 1});
+    if (is_ragged) {
+      attributes.set_ragged_offset(row_starts_);
+    }
+    return attributes;
+  }
+
+  fe::graph::Graph& graph_;
+  AttentionDims dims_;
+  std::int64_t query_stride_, key_stride_;
+  std::int64_t batch_;
+  TensorPointer query_starts_, key_starts_, row_starts_;
+};
+
+void declare_forward(fe::graph::Graph& graph, const CudnnAttentionShape& shape) {
+  Declaration declaration(graph, shape, shape.dims);
+  auto attributes = fe::graph::SDPA_attributes().set_name("attention").set_generate_stats(true);
+  declaration.describe(attributes);
+  const auto [o, lse] = graph.sdpa(declaration.queries("q", kQ), declaration.keys("k", kK),
+                                   declaration.keys("v", kV), std::move(attributes));
+  declaration.becomes_queries(o, "o", kO);
+  declaration.becomes_statistics(lse);
+}
+
+void declare_backward(fe::graph::Graph& graph, const CudnnAttentionShape& shape) {
+  Declaration declaration(graph, shape, backward_part(shape));
+  auto attributes = fe::graph::SDPA_backward_attributes().set_name("attention backward");
+  declaration.describe(attributes);
+  attributes.set_deterministic_algorithm(shape.deterministic);
+  if (shape.table_rows > 0) {
+    const std::int64_t rows = shape.dims.B * shape.dims.T;
+    attributes.set_max_total_seq_len_q(rows).set_max_total_seq_len_kv(rows);
+  }
+  const auto [dq, dk, dv] =
+      graph.sdpa_backward(declaration.queries("q", kQ), declaration.keys("k", kK), declaration.keys("v", kV),
+                          declaration.queries("o", kO), declaration.queries("do", kDo),
+                          declaration.statistics(), std::move(attributes));
+  declaration.becomes_queries(dq, "dq", kDq);
+  declaration.becomes_keys(dk, "dk", kDk);
+  declaration.becomes_keys(dv, "dv", kDv);
+}
+
+// Empty, or the library's reason.
+std::string build(cudnnHandle_t handle, Plan& plan) {
+  fe::error_t error = plan.graph.build(handle, {fe::HeurMode_t::A});
+  std::int64_t bytes = 0;
+  if (error.is_good()) {
+    error = plan.graph.get_workspace_size(bytes);
+  }
+  plan.workspace_bytes = bytes;
+  return error.is_good() ? std::string() : error.get_message();
+}
+
+std::string make(const OpContext& ctx, cudnnHandle_t handle, const CudnnAttentionShape& shape, Plans& plans) {
+  try {
+    declare_forward(plans.forward.graph, shape);
+    declare_backward(plans.backward.graph, shape);
+    for (Plan* plan : {&plans.forward, &plans.backward}) {
+      if (std::string problem = build(handle, *plan); !problem.empty()) {
+        return problem;
+      }
+      if (plan->workspace_bytes > ctx.workspace.num_bytes()) {
+        return fmt::format("wants {} bytes of workspace and {} are planned", plan->workspace_bytes,
+                           ctx.workspace.num_bytes());
+      }
+    }
+  } catch (const std::exception& problem) {
+    return problem.what();
+  }
+  return {};
+}
+
+Plans& plans_of(const OpContext& ctx, Library& library, const CudnnAttentionShape& shape) {
+  const AttentionDims& d = shape.dims;
+  std::unique_ptr<Plans>& plans =
+      library.plans[{d.B, d.T, d.H, d.G, d.C, shape.table_rows, shape.deterministic}];
+  if (plans == nullptr) {
+    plans = std::make_unique<Plans>();
+    plans->refusal = make(ctx, library.handle(), shape, *plans);
+  }
+  return *plans;
+}
+
+template <class View>
+void* address(const View& view, std::int64_t element = 0) {
+  // The library takes inputs and outputs by one type.
+  return const_cast<std::byte*>(view.bytes()) + element * dtype_size(view.dtype());
+}
+
+void add_documents(Pointers& pointers, const ConstTensorView& documents_4E) {
+  if (!documents_4E.is_null()) {
+    for (std::int64_t row = 0; row < 4; ++row) {
+      pointers[kLengths + row] = address(documents_4E.rows(row, 1));
+    }
+  }
+}
+
+void run(const OpContext& ctx, Plan& plan, Pointers& pointers, const char* op) {
+  fe::error_t error =
+      plan.graph.execute(ctx.device->op_state<Library>().handle(), pointers, address(ctx.workspace));
+  CHECK(error.is_good(), std::string(op) + ": " + error.get_message());
+  ctx.device->check_launch(op);
+}
+
+}  // namespace
+
+Result<std::string> cudnn_attention_prepare(const OpContext& ctx, const CudnnAttentionShape& shape) {
+  Library& library = ctx.device->op_state<Library>();
+  TRY(library.open(ctx));
+  const AttentionDims& d = shape.dims;
+  if (shape.table_rows > 0 && shape.deterministic) {
+    return bad_config("documents with sums in a fixed order would take a matrix of scores for each");
+  }
+  if (d.query_offset != 0 || d.S != d.T || d.C % 8 != 0 || d.T < 2) {
+    return bad_config("the library takes whole sequences and heads of a multiple of 8 channels");
+  }
+  const Plans& plans = plans_of(ctx, library, shape);
+  return plans.refusal.empty() ? Result<std::string>(library.name())
+                               : bad_config(library.name() + ": " + plans.refusal);
+}
+
+void cudnn_attention_forward(const OpContext& ctx, const CudnnAttentionShape& shape, TensorView o_BTHC,
+                             TensorView lse_BHT, ConstTensorView q_BTHC, ConstTensorView k_BSGC,
+                             ConstTensorView v_BSGC, ConstTensorView documents_4E) {
+  Pointers pointers = {{kQ, address(q_BTHC)},
+                       {kK, address(k_BSGC)},
+                       {kV, address(v_BSGC)},
+                       {kO, address(o_BTHC)},
+                       {kLse, address(lse_BHT)}};
+  add_documents(pointers, documents_4E);
+  run(ctx, plans_of(ctx, ctx.device->op_state<Library>(), shape).forward, pointers, "attention_forward");
+}
+
+void cudnn_attention_backward(const OpContext& ctx, const CudnnAttentionShape& shape,
+                              const AttentionBackward& args) {
+  const AttentionDims& whole = shape.dims;
+  const AttentionDims part = backward_part(shape);
+  Plan& plan = plans_of(ctx, ctx.device->op_state<Library>(), shape).backward;
+  for (std::int64_t b = 0; b < whole.B; b += part.B) {
+    for (std::int64_t g = 0; g < whole.G; g += part.G) {
+      const std::int64_t h = g * (whole.H / whole.G);
+      const std::int64_t query = (b * whole.T * whole.H + h) * whole.C;
+      const std::int64_t key = (b * whole.T * whole.G + g) * whole.C;
+      const std::int64_t row = (b * whole.H + h) * whole.T;
+      Pointers pointers = {{kQ, address(args.q_BTHC, query)},   {kK, address(args.k_BSGC, key)},
+                           {kV, address(args.v_BSGC, key)},     {kO, address(args.o_BTHC, query)},
+                           {kLse, address(args.lse_BHT, row)},  {kDo, address(args.do_BTHC, query)},
+                           {kDq, address(args.dq_BTHC, query)}, {kDk, address(args.dk_BSGC, key)},
+                           {kDv, address(args.dv_BSGC, key)}};
+      add_documents(pointers, args.mask.documents_4E);
+      run(ctx, plan, pointers, "attention_backward");
+    }
+  }
+}
+
+}  // namespace cairn::ops::cuda
