@@ -52,6 +52,16 @@ void add_checkpoint_command(CLI::App& app, CommandContext& context);
 // `cairn checkpoint parity`; `checkpoint` is the group that add_checkpoint_command made.
 void add_parity_command(CLI::App& checkpoint, CommandContext& context);
 void add_tokenizer_command(CLI::App& app, CommandContext& context);
+// `cairn tokenizer train` and `import`, and `inspect`; `tokenizer` is the group that add_tokenizer_command made.
+void add_tokenizer_train_commands(CLI::App& tokenizer, CommandContext& context);
+void add_tokenizer_inspect_command(CLI::App& tokenizer, CommandContext& context);
+// `cairn bench step | gemm | attention | kernels | optimizer`.
+void add_bench_command(CLI::App& app, CommandContext& context);
 void add_data_command(CLI::App& app, CommandContext& context);
+// `cairn data trace | audit | rehearse`; `data` is the group that add_data_command made.
+void add_data_order_commands(CLI::App& data, CommandContext& context);
+// `cairn data tokenize` and `filter`; `data` is the group that add_data_command made.
+void add_data_tokenize_command(CLI::App& data, CommandContext& context);
+void add_data_filter_command(CLI::App& data, CommandContext& context);
 
 }  // namespace cairn::apps

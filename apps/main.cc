@@ -30,6 +30,7 @@ void add_commands(CLI::App& app, CommandContext& context) {
   add_checkpoint_command(app, context);
   add_tokenizer_command(app, context);
   add_data_command(app, context);
+  add_bench_command(app, context);
 }
 
 int report(const Status& status, CommandContext& context) {

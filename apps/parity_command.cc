@@ -9,6 +9,7 @@
 #include "base/faults.h"
 #include "commands.h"
 #include "device/cpu_facts.h"
+#include "device/cuda_device.h"
 #include "formats/json.h"
 #include "serve/parity.h"
 
@@ -24,11 +25,12 @@ struct ParityOptions {
 
 Status check_options(const ParityOptions& options) {
   Faults faults;
-  if (options.device != "cpu") {
-    faults.add("--device", options.device, "is not available in this program", "use cpu");
+  if (options.device == "cuda" && !CudaDevice::is_built()) {
+    faults.add("--device", options.device, "is not available: this program was built without CUDA",
+               "use cpu, or build where nvcc is");
   }
-  if (options.dtype != "float32") {
-    faults.add("--dtype", options.dtype, "is not implemented", "use float32");
+  if (options.dtype == "bfloat16" && options.device != "cuda") {
+    faults.add("--dtype", options.dtype, "is computed on a GPU only", "use float32, or --device cuda");
   }
   return faults.to_status(StatusCode::kUsage, "cairn checkpoint parity:");
 }
@@ -71,12 +73,16 @@ void add_parity_command(CLI::App& checkpoint, CommandContext& context) {
   command->add_flag("--gradients", options->request.with_gradients, "Also grad.<parameter> of the loss");
   command->add_option("--positions", options->positions, "Positions of packed documents (default: restart)")
       ->check(CLI::IsMember({"restart", "continue"}));
-  command->add_option("--device", options->device, "Where to compute (default: cpu)");
-  command->add_option("--dtype", options->dtype, "Compute type (default: float32)");
+  command->add_option("--device", options->device, "Where to compute: cpu or cuda (default: cpu)")
+      ->check(CLI::IsMember({"cpu", "cuda"}));
+  command->add_option("--dtype", options->dtype, "Compute type: float32 or bfloat16 (default: float32)")
+      ->check(CLI::IsMember({"float32", "bfloat16"}));
   command->callback([options, &context] {
     options->request.positions = options->positions == "continue" ? serve::PackedPositions::kContinue
                                                                   : serve::PackedPositions::kRestart;
     options->request.num_threads = num_usable_cpus();
+    options->request.device = options->device == "cuda" ? DeviceKind::kCuda : DeviceKind::kCpu;
+    options->request.dtype = options->dtype == "bfloat16" ? DType::kBFloat16 : DType::kFloat32;
     context.set_action([options, &context] { return run(*options, context); });
   });
 }

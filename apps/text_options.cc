@@ -1,128 +1,88 @@
 #include "text_options.h"
 
-#include <ostream>
+#include <numeric>
+#include <optional>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "base/faults.h"
 #include "base/log.h"
-#include "base/progress.h"
-#include "doors/clock.h"
+#include "progress_bar.h"
 
 namespace cairn::apps {
-namespace {
-
-constexpr double kProgressEverySeconds = 0.2;
-
-Result<data::DocumentOptions> document_options(const TextOptions& options, const std::string& path) {
-  using data::DocumentUnit;
-  data::DocumentOptions result;
-  result.field = options.field;
-  if (options.bad_bytes != "refuse" && options.bad_bytes != "replace") {
-    return usage_error(fmt::format("--bad-bytes {}: use refuse or replace", options.bad_bytes));
-  }
-  result.replace_bad_bytes = options.bad_bytes == "replace";
-  if (options.documents.empty()) {
-    result.unit = data::document_unit_for(path);
-    return result;
-  }
-  for (const auto& [name, unit] : {std::pair("file", DocumentUnit::kFile),
-                                   {"line", DocumentUnit::kLine},
-                                   {"paragraph", DocumentUnit::kParagraph},
-                                   {"jsonl", DocumentUnit::kJsonLine}}) {
-    if (options.documents == name) {
-      result.unit = unit;
-      return result;
-    }
-  }
-  return usage_error(fmt::format("--documents {}: use file, line, paragraph or jsonl", options.documents));
-}
-
-// Redraws one line of a terminal, now and then.
-class Bar {
- public:
-  Bar(CommandContext& context, const char* label, std::int64_t total)
-      : context_(context), label_(label), total_(total), start_s_(context.clock.monotonic_s()) {}
-  ~Bar() {
-    if (is_drawn_) {
-      context_.err << "\r\x1B[K" << std::flush;
-    }
-  }
-  Bar(const Bar&) = delete;
-  Bar& operator=(const Bar&) = delete;
-
-  void update(std::int64_t done) {
-    if (!context_.is_interactive || context_.json) {
-      return;
-    }
-    const double now_s = context_.clock.monotonic_s();
-    if (now_s - drawn_s_ < kProgressEverySeconds) {
-      return;
-    }
-    ProgressState state;
-    state.label = label_;
-    state.done = done >> 10;
-    state.total = total_ >> 10;
-    state.unit = "KiB";
-    state.elapsed_s = now_s - start_s_;
-    ProgressStyle style;
-    style.use_color = context_.color;
-    context_.err << '\r' << progress_line(state, style) << "\x1B[K" << std::flush;
-    drawn_s_ = now_s;
-    is_drawn_ = true;
-  }
-
- private:
-  CommandContext& context_;
-  const char* label_;
-  std::int64_t total_;
-  double start_s_;
-  double drawn_s_ = 0;
-  bool is_drawn_ = false;
-};
-
-}  // namespace
 
 void add_text_options(CLI::App& command, TextOptions& options) {
   command.add_option(
       "--documents", options.documents,
       "What a document is: file, line, paragraph (up to a blank line), jsonl (default: by file name)");
-  command.add_option("--field", options.field, "The text's field in JSON lines")->capture_default_str();
+  command
+      .add_option("--field", options.field,
+                  "The text's field in JSON lines and Parquet; with dots, of an object inside")
+      ->capture_default_str();
   command
       .add_option("--bad-bytes", options.bad_bytes, "Bytes that are not UTF-8: refuse or replace (by U+FFFD)")
       ->capture_default_str();
 }
 
+Result<data::TextOptions> text_options(const TextOptions& options) {
+  Faults faults;
+  const std::optional<data::DocumentUnit> unit = data::document_unit_named(options.documents);
+  if (!options.documents.empty() && (!unit || unit == data::DocumentUnit::kParquetRow)) {
+    faults.add("--documents", options.documents, "is none of the known units",
+               "use file, line, paragraph or jsonl (Parquet files are known by their name)");
+  }
+  if (options.bad_bytes != "refuse" && options.bad_bytes != "replace") {
+    faults.add("--bad-bytes", options.bad_bytes, "is neither of the two ways", "use refuse or replace");
+  }
+  TRY(faults.to_status(StatusCode::kUsage, "the text cannot be read like this"));
+  data::TextOptions result;
+  result.field = options.field;
+  result.replace_bad_bytes = options.bad_bytes == "replace";
+  return result;
+}
+
+Result<std::vector<data::TextInput>> list_inputs(CommandContext& context,
+                                                 const std::vector<std::string>& paths,
+                                                 const TextOptions& options) {
+  TRY_ASSIGN(data::TextInputList list,
+             data::list_text_inputs(context.files, paths, data::document_unit_named(options.documents)));
+  if (list.num_ignored > 0) {
+    context.log.warning("files of folders were left out: their names do not say that they are text",
+                        {{"files", list.num_ignored}});
+  }
+  return std::move(list.inputs);
+}
+
+std::int64_t total_bytes(const std::vector<data::TextInput>& inputs) {
+  return std::accumulate(inputs.begin(), inputs.end(), std::int64_t{0},
+                         [](std::int64_t sum, const data::TextInput& input) { return sum + input.bytes; });
+}
+
 Status for_each_document(CommandContext& context, const std::vector<std::string>& paths,
                          const TextOptions& options, const char* label, TextTotals& totals,
-                         const std::function<Status(const std::string& text)>& work) {
-  // All files are opened before any work is done.
-  for (const std::string& path : paths) {
-    TRY_ASSIGN(const data::DocumentOptions unit, document_options(options, path));
-    TRY_ASSIGN(const data::DocumentReader reader, data::DocumentReader::open(context.files, path, unit));
-    totals.bytes += reader.file_bytes();
-  }
-  Bar bar(context, label, totals.bytes);
-  std::int64_t bytes_before = 0;
-  std::string document;
-  for (const std::string& path : paths) {
-    TRY_ASSIGN(const data::DocumentOptions unit, document_options(options, path));
-    TRY_ASSIGN(data::DocumentReader reader, data::DocumentReader::open(context.files, path, unit));
-    while (true) {
-      TRY_ASSIGN(const bool has_document, reader.next(document));
-      if (!has_document) {
-        break;
-      }
-      const Status status = work(document);
-      if (!status.ok()) {
-        return status.with_context(fmt::format("{} before byte {}", path, reader.bytes_read()));
-      }
-      bar.update(bytes_before + reader.bytes_read());
+                         const std::function<Status(std::string_view text)>& work) {
+  TRY_ASSIGN(const data::TextOptions text, text_options(options));
+  TRY_ASSIGN(const std::vector<data::TextInput> inputs, list_inputs(context, paths, options));
+  totals.bytes = total_bytes(inputs);
+  ProgressBar bar(context, label, "KiB", totals.bytes >> 10);
+  data::TextBatchReader reader(context.files, inputs, text, {}, static_cast<std::int64_t>(inputs.size()));
+  data::DocumentSplitter splitter(inputs, text);
+  data::TextBatch batch;
+  std::int64_t done_bytes = 0;
+  const auto take = [&](const data::Document& document) -> Status {
+    const Status status = work(document.text);
+    return status.with_context(fmt::format(
+        "{}: the document at {}", inputs[static_cast<std::size_t>(document.input)].path, document.offset));
+  };
+  while (true) {
+    TRY_ASSIGN(const bool has_text, reader.next(batch));
+    if (!has_text) {
+      break;
     }
-    bytes_before += reader.file_bytes();
-    totals.counts.documents += reader.counts().documents;
-    totals.counts.empty += reader.counts().empty;
-    totals.counts.bad_bytes += reader.counts().bad_bytes;
+    TRY(splitter.split(batch, totals.counts, take));
+    done_bytes += batch.file_bytes;
+    bar.update(done_bytes >> 10);
   }
   if (totals.counts.bad_bytes > 0) {
     context.log.warning("bytes that are not UTF-8 were replaced", {{"bytes", totals.counts.bad_bytes}});

@@ -8,7 +8,9 @@
 
 #include "base/status.h"
 #include "commands.h"
-#include "data/document_reader.h"
+#include "data/document_splitter.h"
+#include "data/text_batch.h"
+#include "data/text_input.h"
 #include "tokenizer/tokenizer.h"
 
 namespace cairn::apps {
@@ -20,6 +22,14 @@ struct TextOptions {
 };
 void add_text_options(CLI::App& command, TextOptions& options);
 
+// What the options say; kUsage listing every fault.
+Result<data::TextOptions> text_options(const TextOptions& options);
+// The files, with a note in the log about those of folders that were left out.
+Result<std::vector<data::TextInput>> list_inputs(CommandContext& context,
+                                                 const std::vector<std::string>& paths,
+                                                 const TextOptions& options);
+std::int64_t total_bytes(const std::vector<data::TextInput>& inputs);
+
 struct TextTotals {
   data::DocumentCounts counts;
   std::int64_t bytes = 0;  // of the files
@@ -28,7 +38,7 @@ struct TextTotals {
 // Calls `work` with each document of each file, in order. Stops at the first error. A progress bar on a terminal.
 Status for_each_document(CommandContext& context, const std::vector<std::string>& paths,
                          const TextOptions& options, const char* label, TextTotals& totals,
-                         const std::function<Status(const std::string& text)>& work);
+                         const std::function<Status(std::string_view text)>& work);
 
 Result<tokenizer::Tokenizer> load_tokenizer(FileSystem& files, const std::string& path);
 

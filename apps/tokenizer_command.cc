@@ -1,22 +1,27 @@
-// `cairn tokenizer encode | decode | train`.
-#include <algorithm>
+// `cairn tokenizer encode | decode`, and the group of the tokenizer commands.
+#include <atomic>
+#include <functional>
 #include <iostream>
 #include <istream>
+#include <iterator>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/log.h"
 #include "base/text.h"
 #include "commands.h"
-#include "data/document_reader.h"
-#include "doors/clock.h"
+#include "device/cpu_facts.h"
+#include "device/thread_pool.h"
 #include "formats/json.h"
+#include "formats/json_line.h"
 #include "text_options.h"
-#include "tokenizer/bpe_trainer.h"
 #include "tokenizer/tokenizer.h"
 
 namespace cairn::apps {
@@ -25,42 +30,61 @@ namespace {
 struct CodingOptions {
   std::string tokenizer_file;
   bool no_special_tokens = false;
+  int num_threads = 0;  // 0: all CPUs that this process may use
 };
 
-struct TrainOptions {
-  std::vector<std::string> texts;
-  std::string out;
-  std::string pattern = "tekken";
-  TextOptions text;
-  tokenizer::BpeTrainerOptions trainer;
-};
+// Appends to `out` what comes of a line. One per thread.
+using LineCoder = std::function<Status(std::string_view line, std::string& out)>;
 
-// Calls work(line, out) for each line of standard input and prints what it appends.
-template <class Work>
-Status for_each_line(CommandContext& context, Work&& work) {
+// What is there to read, up to some megabytes; waits for one line only, so that who writes a line gets its answer.
+void read_lines(std::istream& in, std::vector<std::string>& lines) {
+  constexpr std::size_t kBytesMax = std::size_t{4} << 20;
+  lines.clear();
   std::string line;
-  std::string out;
-  for (std::int64_t number = 1; std::getline(std::cin, line); ++number) {
-    out.clear();
-    const Status status = work(line, out);
-    if (!status.ok()) {
-      return status.with_context(fmt::format("line {}", number));
-    }
-    context.out << out << '\n';
+  std::size_t num_bytes = 0;
+  while (num_bytes < kBytesMax && (lines.empty() || in.rdbuf()->in_avail() > 0) && std::getline(in, line)) {
+    num_bytes += line.size() + 1;
+    lines.push_back(std::move(line));
   }
-  if (std::cin.bad()) {
-    return io_error("standard input could not be read");
-  }
-  return ok_status();
 }
 
-Result<std::string> json_text(std::string_view line) {
-  TRY_ASSIGN(const Json value, parse_json(line, JsonLimits{}));
-  const Json* text = find(value, "text");
-  if (text == nullptr || !as_string(*text)) {
-    return bad_data("has no string field 'text'");
+struct CodedLine {
+  std::string text;
+  Status status = ok_status();
+};
+
+// Prints what `make_coder` makes of each line of standard input, in order; ends at the first that fails.
+Status code_lines(const CodingOptions& options, CommandContext& context,
+                  const std::function<LineCoder()>& make_coder) {
+  std::ios::sync_with_stdio(false);  // otherwise nobody can say what is there to read
+  ThreadPool pool(options.num_threads > 0 ? options.num_threads : num_usable_cpus());
+  std::vector<LineCoder> coders;
+  coders.reserve(static_cast<std::size_t>(pool.num_threads()));
+  for (int i = 0; i < pool.num_threads(); ++i) {
+    coders.push_back(make_coder());
   }
-  return std::string(*as_string(*text));
+  std::vector<std::string> lines;
+  std::vector<CodedLine> coded;
+  std::int64_t number = 0;
+  for (read_lines(std::cin, lines); !lines.empty(); read_lines(std::cin, lines)) {
+    coded.assign(lines.size(), {});
+    std::atomic<std::size_t> next{0};
+    pool.run([&](int thread) {
+      for (std::size_t i = next++; i < lines.size(); i = next++) {
+        coded[i].status = coders[static_cast<std::size_t>(thread)](lines[i], coded[i].text);
+      }
+    });
+    for (const CodedLine& line : coded) {
+      ++number;
+      if (!line.status.ok()) {
+        context.out.flush();
+        return line.status.with_context(fmt::format("line {}", number));
+      }
+      context.out << line.text << '\n';
+    }
+    context.out.flush();
+  }
+  return std::cin.bad() ? io_error("standard input could not be read") : ok_status();
 }
 
 Result<std::int32_t> checked_id(std::optional<std::int64_t> id, std::int64_t vocab_size,
@@ -94,27 +118,47 @@ Result<std::vector<std::int32_t>> line_ids(std::string_view line, bool is_json, 
   return ids;
 }
 
+// One line's ids.
+class EncodingCoder {
+ public:
+  EncodingCoder(const tokenizer::Tokenizer& tokenizer, bool adds_special_tokens, bool is_json)
+      : encoder_(tokenizer), json_({"text"}), adds_special_tokens_(adds_special_tokens), is_json_(is_json) {}
+
+  Status run(std::string_view line, std::string& out) {
+    ids_.clear();
+    if (!is_json_) {
+      TRY(encoder_.encode(line, adds_special_tokens_, ids_));
+      fmt::format_to(std::back_inserter(out), "{}", fmt::join(ids_, " "));
+      return ok_status();
+    }
+    TRY(json_.read(line));
+    if (json_.value(0).kind != JsonLineReader::Kind::kString) {
+      return bad_data("has no string field 'text'");
+    }
+    TRY(encoder_.encode(json_.value(0).text, adds_special_tokens_, ids_));
+    fmt::format_to(std::back_inserter(out), "{{\"ids\":[{}]}}", fmt::join(ids_, ","));
+    return ok_status();
+  }
+
+ private:
+  tokenizer::Encoder encoder_;
+  JsonLineReader json_;
+  std::vector<std::int32_t> ids_;
+  bool adds_special_tokens_;
+  bool is_json_;
+};
+
 Status encode(const CodingOptions& options, CommandContext& context) {
   TRY_ASSIGN(const tokenizer::Tokenizer tokenizer, load_tokenizer(context.files, options.tokenizer_file));
-  tokenizer::Encoder encoder(tokenizer);
-  std::vector<std::int32_t> ids;
-  return for_each_line(context, [&](const std::string& line, std::string& out) -> Status {
-    ids.clear();
-    if (context.json) {
-      TRY_ASSIGN(const std::string text, json_text(line));
-      TRY(encoder.encode(text, !options.no_special_tokens, ids));
-      out = fmt::format("{{\"ids\":[{}]}}", fmt::join(ids, ","));
-    } else {
-      TRY(encoder.encode(line, !options.no_special_tokens, ids));
-      out = fmt::format("{}", fmt::join(ids, " "));
-    }
-    return ok_status();
+  return code_lines(options, context, [&]() -> LineCoder {
+    const auto coder = std::make_shared<EncodingCoder>(tokenizer, !options.no_special_tokens, context.json);
+    return [coder](std::string_view line, std::string& out) { return coder->run(line, out); };
   });
 }
 
 Status decode(const CodingOptions& options, CommandContext& context) {
   TRY_ASSIGN(const tokenizer::Tokenizer tokenizer, load_tokenizer(context.files, options.tokenizer_file));
-  return for_each_line(context, [&](const std::string& line, std::string& out) -> Status {
+  const LineCoder coder = [&](std::string_view line, std::string& out) -> Status {
     TRY_ASSIGN(const std::vector<std::int32_t> ids, line_ids(line, context.json, tokenizer.vocab_size()));
     const std::string text = tokenizer.decode(ids, options.no_special_tokens);
     if (context.json) {
@@ -125,57 +169,8 @@ Status decode(const CodingOptions& options, CommandContext& context) {
       out = text;
     }
     return ok_status();
-  });
-}
-
-Result<tokenizer::PatternStyle> pattern_style(const std::string& name) {
-  using tokenizer::PatternStyle;
-  for (const auto& [known, style] : {std::pair("gpt2", PatternStyle::kGpt2),
-                                     {"llama3", PatternStyle::kLlama3},
-                                     {"qwen", PatternStyle::kQwen},
-                                     {"tekken", PatternStyle::kTekken},
-                                     {"o200k", PatternStyle::kO200k}}) {
-    if (name == known) {
-      return style;
-    }
-  }
-  return usage_error(fmt::format("pattern '{}': use gpt2, llama3, qwen, tekken or o200k", name));
-}
-
-Status write_files(FileSystem& files, const std::string& folder, const tokenizer::TrainedTokenizer& trained) {
-  TRY(files.make_directories(folder));
-  TRY(files.replace_text(folder + "/tokenizer_config.json", trained.tokenizer_config_json));
-  TRY(files.replace_text(folder + "/special_tokens_map.json", trained.special_tokens_map_json));
-  return files.replace_text(folder + "/tokenizer.json", trained.tokenizer_json);
-}
-
-Status train(TrainOptions& options, CommandContext& context) {
-  TRY_ASSIGN(options.trainer.pattern, pattern_style(options.pattern));
-  for (const char* name : {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"}) {
-    if (context.files.exists(options.out + "/" + name)) {
-      return cannot_write(fmt::format("{}/{} exists; choose another folder", options.out, name));
-    }
-  }
-  TRY_ASSIGN(tokenizer::BpeTrainer trainer, tokenizer::BpeTrainer::create(options.trainer));
-  TextTotals totals;
-  TRY(for_each_document(context, options.texts, options.text, "count words", totals,
-                        [&](const std::string& text) { return trainer.add_text(text); }));
-  TRY_ASSIGN(const tokenizer::TrainedTokenizer trained, trainer.train());
-  TRY(write_files(context.files, options.out, trained));
-  if (context.json) {
-    context.out << fmt::format(R"({{"vocab_size":{},"merges":{},"documents":{},"bytes":{}}})",
-                               trained.vocab_size, trained.num_merges, totals.counts.documents, totals.bytes)
-                << '\n';
-  } else {
-    context.out << fmt::format("{}: {} tokens, {} merges, from {} documents, {}\n", options.out,
-                               format_count(trained.vocab_size), format_count(trained.num_merges),
-                               format_count(totals.counts.documents), format_bytes(totals.bytes));
-  }
-  if (trained.vocab_size < options.trainer.vocab_size) {
-    context.log.warning("the text has too few pairs for the vocabulary that was asked",
-                        {{"asked", options.trainer.vocab_size}, {"learned", trained.vocab_size}});
-  }
-  return ok_status();
+  };
+  return code_lines(options, context, [&] { return coder; });
 }
 
 void add_coding(CLI::App& group, CommandContext& context, const char* name, const char* help,
@@ -185,39 +180,25 @@ void add_coding(CLI::App& group, CommandContext& context, const char* name, cons
   command->add_option("--tokenizer", options->tokenizer_file, "tokenizer.json")->required();
   command->add_flag("--no-special-tokens", options->no_special_tokens,
                     "Encode without the template's tokens; decode without special tokens");
+  command->add_option("--threads", options->num_threads, "CPU threads (default: all)")
+      ->check(CLI::Range(1, 4096));
   command->callback([options, work, &context] {
     context.set_action([options, work, &context] { return work(*options, context); });
   });
 }
 
-void add_train(CLI::App& group, CommandContext& context) {
-  auto options = std::make_shared<TrainOptions>();
-  CLI::App* command = group.add_subcommand("train", "Train a byte-level BPE tokenizer on text files");
-  command->add_option("--text", options->texts, "Text or JSON lines files")->required();
-  command->add_option("--vocab-size", options->trainer.vocab_size, "Tokens in all")->required();
-  command->add_option("--out", options->out, "Folder for tokenizer.json and its companions")->required();
-  command->add_option("--pattern", options->pattern, "gpt2, llama3, qwen, tekken or o200k")
-      ->capture_default_str();
-  command
-      ->add_option("--min-frequency", options->trainer.min_frequency, "Least count of a pair that is merged")
-      ->capture_default_str();
-  command->add_option("--special-token", options->trainer.special_tokens,
-                      "Special tokens, ids from 0 (default: <unk> <s> </s> <pad>)");
-  add_text_options(*command, options->text);
-  command->callback(
-      [options, &context] { context.set_action([options, &context] { return train(*options, context); }); });
-}
-
 }  // namespace
 
 void add_tokenizer_command(CLI::App& app, CommandContext& context) {
-  CLI::App* group = app.add_subcommand("tokenizer", "Encode and decode text, train a tokenizer");
+  CLI::App* group =
+      app.add_subcommand("tokenizer", "Encode and decode text; train, import and inspect tokenizers");
   group->require_subcommand(1);
   add_coding(*group, context, "encode", "Lines of text to lines of ids (--json: {\"text\"} to {\"ids\"})",
              encode);
   add_coding(*group, context, "decode", "Lines of ids to lines of text (--json: {\"ids\"} to {\"text\"})",
              decode);
-  add_train(*group, context);
+  add_tokenizer_train_commands(*group, context);
+  add_tokenizer_inspect_command(*group, context);
 }
 
 }  // namespace cairn::apps

@@ -45,6 +45,9 @@ def main():
     parts = {name: sum(r[name] for r in ordered) for name in ("data_ms", "forward_ms", "backward_ms", "optimizer_ms")}
     whole = sum(r["step_ms"] for r in ordered)
     print("time           " + ", ".join(f"{name[:-3]} {100 * value / whole:.0f} %" for name, value in parts.items()))
+    waits = [r["data_ms"] for r in ordered]
+    print(f"wait for data  {statistics.median(waits):.2f} ms of {statistics.median(r['step_ms'] for r in ordered):.0f} ms a "
+          f"step in the median, {max(waits):.2f} ms at most")
     print(f"allocations    {sum(r['step_allocations'] for r in ordered)} inside steps")
     print(f"training loss  {ordered[0]['loss']:.3f} at the first step, {statistics.mean(r['loss'] for r in tail):.3f} over "
           f"the last {len(tail)} (nats/token)")

@@ -8,8 +8,8 @@ namespace {
 TEST(NamedTensor, ViewsAreThePlannedWeights) {
   Plan plan;
   std::vector<nn::Parameter> parameters(2);
-  parameters[0] = {"a", {2, 3}, nn::Initialization::kNormal, {}, {}};
-  parameters[1] = {"b", {4}, nn::Initialization::kOnes, {}, {}};
+  parameters[0] = {"a", {2, 3}, nn::Initialization::kNormal, {}, {}, {}};
+  parameters[1] = {"b", {4}, nn::Initialization::kOnes, {}, {}, {}};
   for (nn::Parameter& parameter : parameters) {
     parameter.weight = plan.add({parameter.name, parameter.shape, DType::kFloat32, Lifetime::kParameter});
   }

@@ -9,21 +9,24 @@
 namespace cairn::checkpoint {
 namespace {
 
-constexpr int kStateVersion = 1;
+constexpr int kStateVersion = 2;  // 1 had one source in a stage, and its order beside it
 
 Json stages_to_json(const std::vector<StagePosition>& stages) {
   Json list = Json::array();
   for (const StagePosition& stage : stages) {
     Json sources = Json::array();
     for (const SourcePosition& source : stage.sources) {
-      sources.push_back({{"source", source.source}, {"consumed_samples", source.consumed_samples}});
+      sources.push_back({{"source", source.source},
+                         {"weight", source.weight},
+                         {"first_sample", source.first_sample},
+                         {"consumed_samples", source.consumed_samples},
+                         {"seed", source.seed},
+                         {"num_samples", source.num_samples},
+                         {"num_epochs", source.num_epochs}});
     }
     list.push_back({{"start_samples", stage.start_samples},
                     {"consumed_samples", stage.consumed_samples},
-                    {"seed", stage.seed},
                     {"sequence", stage.sequence},
-                    {"num_samples", stage.num_samples},
-                    {"num_epochs", stage.num_epochs},
                     {"sources", std::move(sources)}});
   }
   return list;
@@ -42,20 +45,33 @@ void for_each_object(const Json* array, const std::string& where, Faults& faults
   }
 }
 
-std::vector<StagePosition> read_stages(FieldReader& top, Faults& faults) {
+// What an order is made from.
+void read_order(FieldReader& reader, SourcePosition& position) {
+  position.seed = reader.integer("seed", 0);
+  position.num_samples = reader.integer("num_samples", 0);
+  position.num_epochs = reader.integer("num_epochs", 0);
+}
+
+std::vector<StagePosition> read_stages(FieldReader& top, std::int64_t version, Faults& faults) {
   std::vector<StagePosition> stages;
   for_each_object(top.array("stages"), top.path("stages"), faults, [&](FieldReader& reader) {
     StagePosition stage;
     stage.start_samples = reader.integer("start_samples", 0);
     stage.consumed_samples = reader.integer("consumed_samples", 0);
-    stage.seed = reader.integer("seed", 0);
     stage.sequence = reader.integer("sequence", 0);
-    stage.num_samples = reader.integer("num_samples", 0);
-    stage.num_epochs = reader.integer("num_epochs", 0);
+    SourcePosition common;
+    if (version == 1) {
+      read_order(reader, common);
+    }
     for_each_object(reader.array("sources"), reader.path("sources"), faults, [&](FieldReader& source) {
-      SourcePosition position;
+      SourcePosition position = common;
       position.source = source.text("source");
       position.consumed_samples = source.integer("consumed_samples", 0);
+      if (version != 1) {
+        position.weight = source.number("weight");
+        position.first_sample = source.integer("first_sample", 0);
+        read_order(source, position);
+      }
       stage.sources.push_back(std::move(position));
     });
     stages.push_back(std::move(stage));
@@ -115,7 +131,7 @@ Result<TrainState> train_state_from_json(std::string_view text) {
     faults.add("format", format, "is not \"cairn train state\"", "give the state.json of a checkpoint");
   }
   TrainState state;
-  reader.integer("version", kStateVersion, kStateVersion);
+  const std::int64_t version = reader.integer("version", 1, kStateVersion);
   state.run_id = reader.text("run_id");
   state.step = reader.integer("step", 0);
   state.consumed_samples = reader.integer("consumed_samples", 0);
@@ -123,7 +139,7 @@ Result<TrainState> train_state_from_json(std::string_view text) {
   state.skipped_samples = reader.integer("skipped_samples", 0);
   state.optimizer_step = reader.integer("optimizer_step", 0);
   state.seed = reader.unsigned_integer("seed");
-  state.stages = read_stages(reader, faults);
+  state.stages = read_stages(reader, version, faults);
   state.sample_chain = reader.text("sample_chain");
   state.config_hash = reader.text("config_hash");
   state.schedule = read_schedule(reader, faults);

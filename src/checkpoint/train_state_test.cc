@@ -43,23 +43,41 @@ TEST(TrainState, AllFaultsAreListed) {
   EXPECT_EQ(read.status().code(), StatusCode::kBadData);
   for (const char* field :
        {"step", "consumed_tokens", "consumed_token", "optimizer_step", "seed", "stages[0].sequence",
-        "stages[0].num_samples", "stages[0].samples", "stages[0].num_epochs", "schedule.warmup_samples",
-        "data_fingerprints[0].fingerprint"}) {
+        "stages[0].sources[0].num_samples", "stages[0].sources[0].samples", "stages[0].sources[0].num_epochs",
+        "schedule.warmup_samples", "data_fingerprints[0].fingerprint"}) {
     EXPECT_THAT(read.status().message(), HasSubstr(field));
   }
 }
 
 TEST(TrainState, WhatTheDataOrderDependsOnMakesAStageAnotherOne) {
   const TrainState state = testing::TrainerState(41).state;
-  for (std::int64_t StagePosition::*field : {&StagePosition::seed, &StagePosition::sequence,
-                                             &StagePosition::num_samples, &StagePosition::num_epochs}) {
+  for (std::int64_t SourcePosition::*field : {&SourcePosition::seed, &SourcePosition::first_sample,
+                                              &SourcePosition::num_samples, &SourcePosition::num_epochs}) {
     TrainState other = state;
-    other.stages[0].*field += 1;
+    other.stages[0].sources[1].*field += 1;
     const auto read = train_state_from_json(train_state_to_json(other));
     ASSERT_TRUE(read.ok()) << read.status().message();
     EXPECT_TRUE(*read == other);
     EXPECT_FALSE(*read == state);
   }
+}
+
+TEST(TrainState, AStateOfVersionOneIsRead) {
+  TrainState state = testing::TrainerState(41).state;
+  state.stages[0].sources = {{"a.bin", 0.0, 0, 164, 1234, 4000, 2}};
+  std::string text = train_state_to_json(state);
+  const auto replace = [&](const std::string& from, const std::string& to) {
+    ASSERT_NE(text.find(from), std::string::npos) << from << text;
+    text.replace(text.find(from), from.size(), to);
+  };
+  replace("\"version\": 2", "\"version\": 1");
+  const std::size_t begin = text.find("\"sources\"");
+  text.replace(begin, text.find(']', begin) - begin + 1,
+               R"("seed": 1234, "num_samples": 4000, "num_epochs": 2,
+                  "sources": [{"source": "a.bin", "consumed_samples": 164}])");
+  const auto read = train_state_from_json(text);
+  ASSERT_TRUE(read.ok()) << read.status().message();
+  EXPECT_TRUE(*read == state);
 }
 
 TEST(TrainState, OtherJsonIsRefused) {

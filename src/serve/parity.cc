@@ -190,7 +190,7 @@ class ParityRun {
  public:
   ParityRun(const Inputs& inputs, const nn::ModelConfig& config, const ParityRequest& request);
   Status prepare(const checkpoint::HfFolder& folder);
-  ParityResult compute();
+  Result<ParityResult> compute();
   Status write(FileSystem& files) const;
 
  private:
@@ -199,6 +199,10 @@ class ParityRun {
   }
   void fill_batch();
   void fill_documents(std::int64_t row);
+  // Where the host reads and writes the tensor.
+  TensorView on_host(TensorId id) const { return (mirror_ ? *mirror_ : *memory_).view(id); }
+  Status open_memory();
+  Status finish();
   BatchView batch() const;
   std::vector<SafetensorsEntry> entries() const;
 
@@ -206,7 +210,9 @@ class ParityRun {
   const ParityRequest& request_;
   ThreadPool pool_;
   Plan plan_;
+  std::unique_ptr<CudaDevice> device_;  // null on the CPU
   std::unique_ptr<Memory> memory_;
+  std::unique_ptr<Memory> mirror_;  // of what files are read into and written from; null on the CPU
   nn::Model model_;
   TensorId tokens_, targets_, mask_, positions_, first_key_, loss_BT_, dloss_BT_, logits_, loss_;
   std::int64_t num_predicted_ = 0;
@@ -218,6 +224,8 @@ ParityRun::ParityRun(const Inputs& inputs, const nn::ModelConfig& config, const 
   shape.batch = inputs.B;
   shape.sequence = inputs.T;
   shape.num_threads = request.num_threads;
+  shape.device = request.device;
+  shape.compute = request.dtype;
   model_ = request.with_gradients ? nn::Model::declare_training(config, shape, plan_)
                                   : nn::Model::declare_evaluation(config, shape, plan_);
   const Shape shape_BT{inputs.B, inputs.T};
@@ -228,16 +236,35 @@ ParityRun::ParityRun(const Inputs& inputs, const nn::ModelConfig& config, const 
   first_key_ = declare("first key", shape_BT, DType::kInt32);
   loss_BT_ = declare("losses", shape_BT, DType::kFloat32);
   dloss_BT_ = declare("gradient by the losses", shape_BT, DType::kFloat32);
-  logits_ = declare("logits", Shape{inputs.B, inputs.T, config.vocab_size}, DType::kFloat32);
+  const Lifetime computed = request.device == DeviceKind::kCpu ? Lifetime::kIo : Lifetime::kSaved;
+  logits_ = plan_.add({"logits", Shape{inputs.B, inputs.T, config.vocab_size}, DType::kFloat32, computed});
   loss_ = declare("loss", Shape{}, DType::kFloat32);
   plan_.seal(1);
 }
 
-Status ParityRun::prepare(const checkpoint::HfFolder& folder) {
-  TRY_ASSIGN(Memory memory, Memory::create(plan_));
+Status ParityRun::open_memory() {
+  if (request_.device == DeviceKind::kCpu) {
+    TRY_ASSIGN(Memory memory, Memory::create(plan_));
+    memory_ = std::make_unique<Memory>(std::move(memory));
+    return ok_status();
+  }
+  TRY_ASSIGN(device_, CudaDevice::open(0));
+  TRY_ASSIGN(Memory memory, Memory::create_on(*device_, plan_));
   memory_ = std::make_unique<Memory>(std::move(memory));
+  TRY_ASSIGN(Memory mirror,
+             Memory::create_mirror(plan_, {Lifetime::kParameter, Lifetime::kGradient, Lifetime::kSaved}));
+  mirror_ = std::make_unique<Memory>(std::move(mirror));
+  return ok_status();
+}
+
+Status ParityRun::prepare(const checkpoint::HfFolder& folder) {
+  TRY(open_memory());
   model_.bind(*memory_, pool_);
-  TRY(checkpoint::load_weights(folder, model_.parameters(), model_.buffers(), *memory_));
+  TRY(checkpoint::load_weights(folder, model_.parameters(), model_.buffers(), mirror_ ? *mirror_ : *memory_));
+  if (mirror_) {
+    TRY(memory_->upload(Lifetime::kParameter, *mirror_));
+  }
+  model_.round_weights();
   fill_batch();
   return ok_status();
 }
@@ -287,11 +314,22 @@ BatchView ParityRun::batch() const {
           memory_->view(first_key_)};
 }
 
-ParityResult ParityRun::compute() {
+// Waits for the GPU and brings back what is written.
+Status ParityRun::finish() {
+  if (!mirror_) {
+    return ok_status();
+  }
+  TRY(device_->synchronize());
+  TRY(memory_->download(Lifetime::kSaved, *mirror_));
+  return memory_->download(Lifetime::kGradient, *mirror_);
+}
+
+Result<ParityResult> ParityRun::compute() {
   const TensorView logits = memory_->view(logits_);
   model_.logits(batch(), logits.reshape(Shape{inputs_.B * inputs_.T, logits.dim(2)}));
   ParityResult result{inputs_.B, inputs_.T, num_predicted_, std::nullopt};
   if (!inputs_.has_labels()) {
+    TRY(finish());
     return result;
   }
   const TensorView losses = memory_->view(loss_BT_);
@@ -301,6 +339,7 @@ ParityResult ParityRun::compute() {
   } else {
     model_.evaluate(batch(), losses, {});
   }
+  TRY(finish());
   double sum = 0.0;
   for (const float loss : losses.span<float>()) {
     sum += static_cast<double>(loss);
@@ -312,13 +351,13 @@ ParityResult ParityRun::compute() {
 
 std::vector<SafetensorsEntry> ParityRun::entries() const {
   std::vector<SafetensorsEntry> entries;
-  entries.push_back({"logits", memory_->view(logits_), std::nullopt});
+  entries.push_back({"logits", on_host(logits_), std::nullopt});
   if (inputs_.has_labels()) {
     entries.push_back({"loss", memory_->view(loss_), std::nullopt});
   }
   if (request_.with_gradients) {
     for (const nn::Parameter& parameter : model_.parameters()) {
-      entries.push_back({"grad." + parameter.name, memory_->view(parameter.gradient), std::nullopt});
+      entries.push_back({"grad." + parameter.name, on_host(parameter.gradient), std::nullopt});
     }
   }
   return entries;
@@ -357,7 +396,7 @@ Result<ParityResult> run_parity(FileSystem& files, const ParityRequest& request)
   TRY_ASSIGN(const Inputs inputs, InputsReader(file, *config, request.with_gradients).read());
   ParityRun run(inputs, *config, request);
   TRY(run.prepare(folder));
-  const ParityResult result = run.compute();
+  TRY_ASSIGN(const ParityResult result, run.compute());
   TRY(run.write(files));
   return result;
 }

@@ -8,6 +8,7 @@
 
 #include "base/status.h"
 #include "doors/file_system.h"
+#include "tensor/tensor_view.h"
 
 namespace cairn::serve {
 
@@ -21,6 +22,8 @@ struct ParityRequest {
   bool with_gradients = false;
   PackedPositions positions = PackedPositions::kRestart;
   int num_threads = 1;
+  DeviceKind device = DeviceKind::kCpu;  // kCuda: GPU 0
+  DType dtype = DType::kFloat32;         // of activations and products; kBFloat16 on a GPU only
 };
 
 struct ParityResult {
@@ -37,7 +40,7 @@ struct ParityResult {
 //                     inside each document; the lengths of a row sum to T
 // Output (float32): logits [B, T, V]; with labels loss [] (mean over counted labels, 0 when there is none); with
 // gradients grad.<parameter> of that loss.
-// kCannotWrite when the output exists, kBadData listing all faults of the inputs.
+// kBadConfig when there is no such device. kCannotWrite when the output exists, kBadData listing all faults of the inputs.
 Result<ParityResult> run_parity(FileSystem& files, const ParityRequest& request);
 
 }  // namespace cairn::serve

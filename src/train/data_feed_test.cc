@@ -10,16 +10,17 @@ namespace {
 constexpr std::int64_t kSequence = 16;
 
 DataFeed open_feed(FileSystem& files) {
-  data::TokenSourceOptions options;
-  options.order.sequence = kSequence;
-  options.order.num_samples = 40;
-  options.order.seed = 28;
+  SimClock clock(0);
+  data::RunOrderOptions options;
+  options.stages = {{0, 28, data::StageStart::kContinue, {{"/data/train", {}}}}};
+  options.num_samples = 40;
+  options.sequence = kSequence;
   options.vocab_size = test::kVocabulary;
-  Result<data::TokenSource> source = data::TokenSource::open(files, "/data/train", options);
-  EXPECT_TRUE(source.ok()) << source.status().message();
+  Result<data::RunOrder> order = data::RunOrder::open(files, clock, options);
+  EXPECT_TRUE(order.ok()) << order.status().message();
   data::BatchOptions batch;
   batch.eod_loss = data::EodLoss::kKeep;
-  return DataFeed(std::move(source).value(), batch, kSequence);
+  return DataFeed(std::move(order).value(), batch);
 }
 
 struct Batch {

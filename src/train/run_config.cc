@@ -28,16 +28,24 @@ std::span<const std::string_view> enum_names(StageOrder /*value*/) {
   static constexpr Names<2> kNames = {"continue", "restart"};
   return kNames;
 }
+std::span<const std::string_view> enum_names(MixtureRounding /*value*/) {
+  static constexpr Names<2> kNames = {"x86", "arm"};
+  return kNames;
+}
 std::span<const std::string_view> enum_names(LossReduction /*value*/) {
   static constexpr Names<2> kNames = {"microbatch", "token"};
   return kNames;
 }
 std::span<const std::string_view> enum_names(Recompute /*value*/) {
-  static constexpr Names<2> kNames = {"none", "block"};
+  static constexpr Names<4> kNames = {"none", "selective", "full", "block"};
   return kNames;
 }
 std::span<const std::string_view> enum_names(OptimizerType /*value*/) {
   static constexpr Names<2> kNames = {"adamw", "ademamix"};
+  return kNames;
+}
+std::span<const std::string_view> enum_names(OptimizerState /*value*/) {
+  static constexpr Names<2> kNames = {"device", "host"};
   return kNames;
 }
 std::span<const std::string_view> enum_names(WeightsDtype /*value*/) {
@@ -45,7 +53,15 @@ std::span<const std::string_view> enum_names(WeightsDtype /*value*/) {
   return kNames;
 }
 std::span<const std::string_view> enum_names(ComputeDtype /*value*/) {
-  static constexpr Names<1> kNames = {"float32"};
+  static constexpr Names<2> kNames = {"float32", "bfloat16"};
+  return kNames;
+}
+std::span<const std::string_view> enum_names(Fp8 /*value*/) {
+  static constexpr Names<2> kNames = {"none", "current"};
+  return kNames;
+}
+std::span<const std::string_view> enum_names(RunDevice /*value*/) {
+  static constexpr Names<2> kNames = {"cpu", "cuda"};
   return kNames;
 }
 std::span<const std::string_view> enum_names(TaskType /*value*/) {
@@ -85,7 +101,13 @@ void RunSection::visit_fields(RunSection& self, FieldVisitor& visitor) {
   visitor.field(
       {.key = "deterministic",
        .doc = "Same bits on every repetition and on every data- and pipeline-parallel layout. On CPUs the "
-              "results are always deterministic, and false changes nothing."},
+              "results are always deterministic, and false changes nothing. On a GPU false lets attention "
+              "add in "
+              "varying order, which is faster, most of all over packed documents, and tunes the matrix "
+              "products at "
+              "the first start; true tunes nothing, but uses RUN/cache/product-choices.txt where it was "
+              "copied in "
+              "from another run."},
       self.deterministic);
   visitor.field(
       {.key = "threads",
@@ -95,6 +117,10 @@ void RunSection::visit_fields(RunSection& self, FieldVisitor& visitor) {
        .min = 0,
        .max = 4096},
       self.threads);
+  visitor.field({.key = "device",
+                 .doc = "Where the model is computed: on the CPU, or on the first CUDA GPU of this machine "
+                        "(Hopper: H100, H200, GH200)."},
+                self.device);
 }
 
 void RopeSection::visit_fields(RopeSection& self, FieldVisitor& visitor) {
@@ -257,8 +283,11 @@ void SourceSection::visit_fields(SourceSection& self, FieldVisitor& visitor) {
       self.path);
   visitor.field(
       {.key = "weight",
-       .doc = "Share of this source among the sources of its stage, up to a common factor. With a single "
-              "source it has no effect.",
+       .doc =
+           "Share of this source among the sources of its stage, up to a common factor; a source that is too "
+           "small for its share is repeated. Given for all sources of a stage or for none: without weights "
+           "they are mixed in proportion to their sizes and read at most once. A single source is repeated "
+           "as needed either way.",
        .min = 0,
        .is_min_exclusive = true},
       self.weight);
@@ -266,20 +295,25 @@ void SourceSection::visit_fields(SourceSection& self, FieldVisitor& visitor) {
 }
 
 void StageSection::visit_fields(StageSection& self, FieldVisitor& visitor) {
-  visitor.field({.key = "start_samples",
-                 .doc = "The stage begins when this many samples have been consumed; the first one at 0.",
-                 .unit = "samples",
-                 .min = 0},
-                self.start_samples);
+  visitor.field(
+      {.key = "start_samples",
+       .doc = "The stage begins when this many samples have been consumed; the first one at 0. It lasts "
+              "to the start of the next stage or the end of the run.",
+       .unit = "samples",
+       .min = 0},
+      self.start_samples);
   visitor.field({.key = "seed",
-                 .doc = "Seed of the order of documents and samples in this stage.",
+                 .doc = "Seed of the order of documents and samples of the sources that begin in this stage.",
                  .min = 0,
                  .max = kSeedMax},
                 self.seed);
   visitor.field(
       {.key = "order",
-       .doc = "Whether a source that an earlier stage used goes on where that stage left it (continue) or "
-              "begins again at its first sample (restart)."},
+       .doc =
+           "Whether a source that an earlier stage used goes on where that stage left it, in the same order, "
+           "so "
+           "that nothing is repeated before all of it was read (continue), or every source begins anew with "
+           "this stage's seed (restart, as in the Apertus run)."},
       self.order);
   visitor.tables({.key = "source", .doc = "One source of samples of the stage."}, self.source);
 }
@@ -301,9 +335,21 @@ void DataSection::visit_fields(DataSection& self, FieldVisitor& visitor) {
               "whether the first token of the next document is to be predicted. The Apertus run left it "
               "out."},
       self.eod_loss);
+  visitor.field({.key = "mixture_rounding",
+                 .doc = "How the rule that picks the next source of a mixture is rounded: as Megatron-LM's "
+                        "helper compiled for "
+                        "x86-64 (x86) or for Arm, whose compilers fuse a multiplication with a subtraction "
+                        "(arm, as on GH200 "
+                        "nodes). Some ties go another way; set it to that of the run to be replayed."},
+                self.mixture_rounding);
+  visitor.field(
+      {.key = "cache",
+       .doc = "Folder for indices that take long to make; runs may share one, best on flash storage. Empty: "
+              "<run.folder>/cache."},
+      self.cache);
   visitor.table({.key = "goldfish", .doc = "Goldfish loss (Hans et al. 2024, arXiv:2406.10209)."},
                 self.goldfish);
-  visitor.tables({.key = "stage", .doc = "One stage of the data plan. Exactly one is implemented."},
+  visitor.tables({.key = "stage", .doc = "One stage of the data plan, in the order in which they begin."},
                  self.stage);
 }
 
@@ -373,9 +419,11 @@ void TrainSection::visit_fields(TrainSection& self, FieldVisitor& visitor) {
       self.loss_reduction);
   visitor.field(
       {.key = "recompute",
-       .doc = "none: all activations are kept for the backward pass. block: only the input of each decoder "
-              "block is kept and the block runs again, which saves memory and costs about a third more "
-              "time. Results are bitwise the same."},
+       .doc = "none: all activations are kept for the backward pass. selective: norms, rotations and the "
+              "activation of the feed-forward part are made again, which saves almost half of that memory at "
+              "little cost in time. full: only the input of each decoder block is kept and the block runs "
+              "again, which costs about a third more time. block: earlier name of full. Results are bitwise "
+              "the same."},
       self.recompute);
   visitor.table({.key = "ramp", .doc = "A smaller batch at the beginning of the run."}, self.ramp);
 }
@@ -440,6 +488,14 @@ void OptimizerSection::visit_fields(OptimizerSection& self, FieldVisitor& visito
        .doc = "Gradients are scaled down so that their global L2 norm is at most this. 0: no clipping.",
        .min = 0},
       self.clip);
+  visitor.field(
+      {.key = "state",
+       .doc =
+           "Where the moments lie on a GPU. device: in its memory. host: in pinned host memory, from which "
+           "they "
+           "pass through the GPU during the update: 8 bytes per parameter less with adamw, 12 with ademamix, "
+           "for a slower update. Results are bitwise the same. On a CPU they lie in host memory anyway."},
+      self.state);
 }
 
 void ScheduleSection::visit_fields(ScheduleSection& self, FieldVisitor& visitor) {
@@ -473,14 +529,28 @@ void ScheduleSection::visit_fields(ScheduleSection& self, FieldVisitor& visitor)
 }
 
 void PrecisionSection::visit_fields(PrecisionSection& self, FieldVisitor& visitor) {
-  visitor.field({.key = "compute", .doc = "Type of activations, gradients and matrix products."},
-                self.compute);
+  visitor.field(
+      {.key = "compute",
+       .doc =
+           "Type of activations and of the factors of matrix products. Weights, their gradients, sums, norms "
+           "and the loss are float32 always; bfloat16 needs run.device = \"cuda\"."},
+      self.compute);
   visitor.field(
       {.key = "weights",
        .doc = "Type of the model files in checkpoints. The float32 master weights and moments are stored "
               "beside them in any case, so resuming loses nothing."},
       self.weights);
-  visitor.reserved({.key = "fp8", .doc = "Eight-bit matrix products."});
+  visitor.field(
+      {.key = "fp8",
+       .doc =
+           "Eight-bit products of the linear layers of the blocks; refused until they have been verified on "
+           "a GPU. current: weights and activations in E4M3, "
+           "gradients in E5M2, each tensor scaled by its largest magnitude at that moment. Head, embedding, "
+           "norms "
+           "and attention stay in bfloat16. Needs precision.compute = \"bfloat16\" and sizes that are "
+           "multiples "
+           "of 16."},
+      self.fp8);
   visitor.reserved({.key = "gradient_reduce", .doc = "Type in which gradients are summed over ranks."});
 }
 

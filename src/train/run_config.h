@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 
 #include "base/status.h"
 #include "config/field_visitor.h"
+#include "data/run_order.h"
 #include "doors/file_system.h"
 #include "nn/model.h"
 #include "nn/model_config.h"
@@ -24,11 +26,15 @@ namespace cairn::train {
 
 enum class Positions : std::uint8_t { kContinue, kRestart };
 enum class StageOrder : std::uint8_t { kContinue, kRestart };
+enum class MixtureRounding : std::uint8_t { kX86, kArm };
 enum class LossReduction : std::uint8_t { kMicrobatch, kToken };
-enum class Recompute : std::uint8_t { kNone, kBlock };
+enum class Recompute : std::uint8_t { kNone, kSelective, kFull, kBlock };
 enum class OptimizerType : std::uint8_t { kAdamw, kAdemamix };
+enum class OptimizerState : std::uint8_t { kDevice, kHost };
 enum class WeightsDtype : std::uint8_t { kFloat32, kBfloat16 };
-enum class ComputeDtype : std::uint8_t { kFloat32 };
+enum class ComputeDtype : std::uint8_t { kFloat32, kBfloat16 };
+enum class Fp8 : std::uint8_t { kNone, kCurrent };
+enum class RunDevice : std::uint8_t { kCpu, kCuda };
 enum class TaskType : std::uint8_t { kPretrain };
 enum class NonFinitePolicy : std::uint8_t { kStop };
 enum class ParallelSchedule : std::uint8_t { kNone };
@@ -36,11 +42,15 @@ enum class ZeroStage : std::uint8_t { kNone };
 
 std::span<const std::string_view> enum_names(Positions);
 std::span<const std::string_view> enum_names(StageOrder);
+std::span<const std::string_view> enum_names(MixtureRounding);
 std::span<const std::string_view> enum_names(LossReduction);
 std::span<const std::string_view> enum_names(Recompute);
 std::span<const std::string_view> enum_names(OptimizerType);
+std::span<const std::string_view> enum_names(OptimizerState);
 std::span<const std::string_view> enum_names(WeightsDtype);
 std::span<const std::string_view> enum_names(ComputeDtype);
+std::span<const std::string_view> enum_names(Fp8);
+std::span<const std::string_view> enum_names(RunDevice);
 std::span<const std::string_view> enum_names(TaskType);
 std::span<const std::string_view> enum_names(NonFinitePolicy);
 std::span<const std::string_view> enum_names(ParallelSchedule);
@@ -52,6 +62,7 @@ struct RunSection {
   std::int64_t seed = 28;
   bool deterministic = true;
   std::int64_t threads = 0;
+  RunDevice device = RunDevice::kCpu;
   static void visit_fields(RunSection& self, FieldVisitor& visitor);
 };
 
@@ -98,7 +109,7 @@ struct GoldfishSection {
 
 struct SourceSection {
   std::string path;
-  double weight = 1.0;
+  std::optional<double> weight;
   static void visit_fields(SourceSection& self, FieldVisitor& visitor);
 };
 
@@ -114,6 +125,8 @@ struct DataSection {
   bool document_mask = false;
   Positions positions = Positions::kContinue;
   bool eod_loss = false;
+  MixtureRounding mixture_rounding = MixtureRounding::kX86;
+  std::string cache;
   GoldfishSection goldfish;
   std::vector<StageSection> stage;
   static void visit_fields(DataSection& self, FieldVisitor& visitor);
@@ -150,6 +163,7 @@ struct OptimizerSection {
   double eps = 1e-8;
   double weight_decay = 0.1;
   double clip = 0.1;
+  OptimizerState state = OptimizerState::kDevice;
   static void visit_fields(OptimizerSection& self, FieldVisitor& visitor);
 };
 
@@ -166,6 +180,7 @@ struct ScheduleSection {
 struct PrecisionSection {
   ComputeDtype compute = ComputeDtype::kFloat32;
   WeightsDtype weights = WeightsDtype::kBfloat16;
+  Fp8 fp8 = Fp8::kNone;
   static void visit_fields(PrecisionSection& self, FieldVisitor& visitor);
 };
 
@@ -268,6 +283,13 @@ ResolvedRun resolve_run(const RunConfig& config);
 // The model of a run file that gives model.type. vocab_size is `tokenizer_vocab_size` when the file says 0
 // (kBadConfig when that is 0 too, and with all faults that nn::check_model_config finds).   REQUIRES: model.type is given.
 Result<nn::ModelConfig> model_config_from_run(const RunConfig& config, std::int64_t tokenizer_vocab_size);
+
+// The stages of the run file as the data plane knows them.
+std::vector<data::Stage> data_stages(const DataSection& section);
+// The order of the run's samples. REQUIRES: a configuration that load_run_config returned.
+data::RunOrderOptions run_order_options(const RunConfig& config, std::int64_t vocab_size);
+
+nn::SavePolicy save_policy(Recompute recompute);
 
 // What the planner must know of the run. num_threads >= 1: the size of the pool that will run it.
 planner::TrainingPlanInputs training_plan_inputs(const RunConfig& config, const nn::ModelConfig& model,

@@ -75,6 +75,35 @@ ResolvedRun resolve_run(const RunConfig& config) {
   return run;
 }
 
+std::vector<data::Stage> data_stages(const DataSection& section) {
+  std::vector<data::Stage> stages;
+  for (const StageSection& from : section.stage) {
+    data::Stage stage;
+    stage.start_samples = from.start_samples;
+    stage.seed = static_cast<std::uint32_t>(from.seed);
+    stage.start =
+        from.order == StageOrder::kRestart ? data::StageStart::kRestart : data::StageStart::kContinue;
+    for (const SourceSection& source : from.source) {
+      stage.sources.push_back({source.path, source.weight});
+    }
+    stages.push_back(std::move(stage));
+  }
+  return stages;
+}
+
+data::RunOrderOptions run_order_options(const RunConfig& config, std::int64_t vocab_size) {
+  data::RunOrderOptions options;
+  options.stages = data_stages(config.data);
+  options.num_samples =
+      resolve_run(config).samples;  // asked for, as Megatron sizes by it; a rest is not trained
+  options.sequence = config.train.sequence;
+  options.vocab_size = vocab_size;
+  options.rounding = config.data.mixture_rounding == MixtureRounding::kArm ? data::BlendRounding::kFused
+                                                                           : data::BlendRounding::kSeparate;
+  options.cache_folder = config.data.cache.empty() ? config.run.folder + "/cache" : config.data.cache;
+  return options;
+}
+
 Result<nn::ModelConfig> model_config_from_run(const RunConfig& config, std::int64_t tokenizer_vocab_size) {
   CHECK(nn::model_type_from_name(config.model.type).has_value(), "model_config_from_run needs model.type");
   const nn::ModelConfig model = new_model_config(config, tokenizer_vocab_size);
@@ -85,21 +114,40 @@ Result<nn::ModelConfig> model_config_from_run(const RunConfig& config, std::int6
   return model;
 }
 
+nn::SavePolicy save_policy(Recompute recompute) {
+  switch (recompute) {
+    case Recompute::kNone:
+      return nn::SavePolicy::kAll;
+    case Recompute::kSelective:
+      return nn::SavePolicy::kSelective;
+    case Recompute::kFull:
+    case Recompute::kBlock:
+      break;
+  }
+  return nn::SavePolicy::kFull;
+}
+
 planner::TrainingPlanInputs training_plan_inputs(const RunConfig& config, const nn::ModelConfig& model,
                                                  int num_threads) {
   planner::TrainingPlanInputs inputs;
   inputs.model = model;
-  inputs.shape = {.batch = config.train.microbatch,
-                  .sequence = config.train.sequence,
-                  .num_threads = num_threads,
-                  .save_policy = config.train.recompute == Recompute::kBlock ? nn::SavePolicy::kRecomputeBlock
-                                                                             : nn::SavePolicy::kAll};
+  inputs.shape = {
+      .batch = config.train.microbatch,
+      .sequence = config.train.sequence,
+      .num_threads = num_threads,
+      .save_policy = save_policy(config.train.recompute),
+      .device = config.run.device == RunDevice::kCuda ? DeviceKind::kCuda : DeviceKind::kCpu,
+      .compute = config.precision.compute == ComputeDtype::kBfloat16 ? DType::kBFloat16 : DType::kFloat32,
+      .deterministic = config.run.deterministic,
+      .fp8 = config.precision.fp8 == Fp8::kCurrent};
   inputs.max_microbatches = resolve_run(config).max_microbatches;
   if (config.optimizer.type == OptimizerType::kAdamw) {
     inputs.optimizer = adamw_config(config.optimizer);
   } else {
     inputs.optimizer = ademamix_config(config.optimizer);
   }
+  inputs.state_place =
+      config.optimizer.state == OptimizerState::kHost ? optim::StatePlace::kHost : optim::StatePlace::kDevice;
   inputs.clip = config.optimizer.clip;
   return inputs;
 }

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "config/config_text.h"
+#include "device/cuda_device.h"
 
 namespace cairn::train {
 namespace {
@@ -72,8 +73,18 @@ void Rules::check_run() {
   });
   require(is_plain && name != "." && name != "..", {"run.name"}, scalar_to_toml(name),
           "is not usable as the name of a folder", "use letters, digits, '-', '_' and '.'");
-  require(config_.run.deterministic, {"run.deterministic"}, "false",
-          "a faster mode with varying bits is not implemented yet", "leave it true");
+  const bool is_on_gpu = config_.run.device == RunDevice::kCuda;
+  require(!is_on_gpu || CudaDevice::is_built(), {"run.device"}, scalar_to_toml(std::string("cuda")),
+          "is not available: this program was built without CUDA", "use \"cpu\", or build where nvcc is");
+  require(is_on_gpu || config_.optimizer.state == OptimizerState::kDevice, {"optimizer.state", "run.device"},
+          scalar_to_toml(std::string("host")),
+          "moves moments out of a GPU's memory, and the run is on the CPU",
+          "remove it, or use run.device = \"cuda\"");
+  require(config_.precision.fp8 == Fp8::kNone, {"precision.fp8"}, scalar_to_toml(std::string("current")),
+          "is refused until its products have been verified on a GPU", "use \"none\"");
+  require(is_on_gpu || config_.precision.compute == ComputeDtype::kFloat32,
+          {"precision.compute", "run.device"}, scalar_to_toml(std::string("bfloat16")),
+          "is computed on a GPU only", "use \"float32\", or run.device = \"cuda\"");
 }
 
 // With model.from the folder decides; a size that differs from the default was meant to count.
@@ -148,27 +159,8 @@ void Rules::check_model() {
 }
 
 void Rules::check_data() {
-  const std::vector<StageSection>& stages = config_.data.stage;
-  require(!stages.empty(), {"data.stage"}, "", "there is no data to train on",
-          "add [[data.stage]] and below it [[data.stage.source]] with a path");
-  require(stages.size() <= 1, {"data.stage"}, number(static_cast<std::int64_t>(stages.size())) + " stages",
-          "more than one stage is not implemented yet", "keep one");
-  for (std::size_t i = 0; i < stages.size(); ++i) {
-    const std::string prefix = fmt::format("data.stage.{}", i);
-    const StageSection& stage = stages[i];
-    require(i > 0 || stage.start_samples == 0, {prefix + ".start_samples"}, number(stage.start_samples),
-            "the first stage must start at 0", "remove it");
-    const std::string sources = prefix + ".source";
-    require(!stage.source.empty(), {sources}, "", "the stage has no source",
-            "add [[data.stage.source]] with a path");
-    require(stage.source.size() <= 1, {sources},
-            number(static_cast<std::int64_t>(stage.source.size())) + " sources",
-            "a mixture of several sources is not implemented yet", "keep one");
-    for (std::size_t j = 0; j < stage.source.size(); ++j) {
-      const std::string path = fmt::format("{}.{}.path", sources, j);
-      require(!stage.source[j].path.empty(), {path}, "", "is missing", "give the prefix of a .bin/.idx pair");
-    }
-  }
+  const bool is_length_doubtful = is_doubtful({"train.samples", "train.tokens", "train.sequence"});
+  adopt(data::check_stages(data_stages(config_.data), is_length_doubtful ? 0 : run_samples(), "data."));
 }
 
 void Rules::check_train() {

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "device/cuda_device.h"
+
 namespace cairn::train {
 namespace {
 
@@ -42,6 +44,19 @@ TEST(RunRules, EveryBrokenRuleIsListed) {
   EXPECT_TRUE(names(report, "train.microbatch"));
   EXPECT_TRUE(names(report, "parallel.pipeline"));
   EXPECT_TRUE(names(report, "schedule.warmup_samples"));
+}
+
+TEST(RunRules, AGpuMustBeBuiltInAndBfloat16NeedsOne) {
+  RunConfig config = sound_config();
+  config.precision.compute = ComputeDtype::kBfloat16;
+  ReadReport on_cpu;
+  check_run_rules(config, on_cpu);
+  EXPECT_TRUE(names(on_cpu, "precision.compute"));
+  config.run.device = RunDevice::kCuda;
+  ReadReport on_gpu;
+  check_run_rules(config, on_gpu);
+  EXPECT_FALSE(names(on_gpu, "precision.compute"));
+  EXPECT_EQ(names(on_gpu, "run.device"), !CudaDevice::is_built());
 }
 
 TEST(RunRules, RulesOverDoubtfulKeysAreLeftOut) {

@@ -109,8 +109,9 @@ TEST(RunConfig, NamesEveryBrokenRule) {
       {{"model.max_position_embeddings=16"}, "train.sequence = 32: is longer than"},
       {{"model.rope.high_freq_factor=0.5"}, "model.rope.high_freq_factor = 0.5: is not above"},
       {{"tokenizer.file=\"\"", "model.vocab_size=0"}, "tokenizer.file: is missing"},
-      {{"data.stage.1.seed=3"}, "data.stage = 2 stages: more than one stage is not implemented yet"},
-      {{"data.stage.0.source.1.path=x"}, "a mixture of several sources is not implemented yet"},
+      {{"data.stage.1.seed=3"}, "data.stage.1.start_samples = 0: the stage before it starts at 0"},
+      {{"data.stage.0.source.1.path=shards/train"}, "the stage has this source already"},
+      {{"data.stage.0.source.1.path=x", "data.stage.0.source.1.weight=2.0"}, "and some have none"},
       {{"data.stage.0.start_samples=5"}, "the first stage must start at 0"},
       {{"data.stage.0.source.0.path=\"\""}, "data.stage.0.source.0.path: is missing"},
       {{"train.ramp.increment=2"}, "train.ramp.start_batch: is missing"},
@@ -136,7 +137,10 @@ TEST(RunConfig, NamesEveryBrokenRule) {
       {{"schedule.init_learning_rate=1.0"}, "schedule.init_learning_rate = 1: is above"},
       {{"parallel.data=2"}, "parallel.data = 2: is not implemented yet"},
       {{"parallel.zero=\"1\""}, "parallel.zero = \"1\""},
-      {{"precision.fp8=true"}, "precision.fp8 = true: --set: is not implemented yet"},
+      {{"precision.gradient_reduce=float32"},
+       "precision.gradient_reduce = \"float32\": --set: is not implemented yet"},
+      {{"precision.fp8=current"}, "precision.fp8 = \"current\": is refused until"},
+      {{"optimizer.state=host"}, "optimizer.state = \"host\": moves moments out of a GPU's memory"},
       {{"supervise.restarts=3"}, "supervise.restarts = 3: --set: is not implemented yet"},
       {{"eval.every=3"}, "eval.set: eval.every is given, but there is no set"},
       {{"eval.set.0.path=x"}, "eval.set.0.name: is missing"},
@@ -144,7 +148,6 @@ TEST(RunConfig, NamesEveryBrokenRule) {
        "has the same name"},
       {{"task.weights_only=true"}, "task.weights_only = true: checkpoint.load = \"auto\" is not the path"},
       {{"checkpoint.load=\"\""}, "checkpoint.load = \"\": is empty"},
-      {{"run.deterministic=false"}, "run.deterministic = false"},
       {{"run.name=a/b"}, "run.name = \"a/b\": is not usable"},
       {{"train.samples=9000000000000000000"}, "cannot be counted"},
   };
@@ -280,9 +283,16 @@ TEST(TrainingPlanInputs, CarryTheSizesOfTheRun) {
   EXPECT_EQ(inputs.shape.batch, 2);
   EXPECT_EQ(inputs.shape.sequence, 32);
   EXPECT_EQ(inputs.shape.num_threads, 3);
-  EXPECT_EQ(inputs.shape.save_policy, nn::SavePolicy::kRecomputeBlock);
+  EXPECT_EQ(inputs.shape.save_policy, nn::SavePolicy::kFull);
   EXPECT_EQ(inputs.max_microbatches, 4);
   EXPECT_TRUE(std::holds_alternative<optim::AdamWConfig>(inputs.optimizer));
+  EXPECT_EQ(inputs.state_place, optim::StatePlace::kDevice);
+}
+
+TEST(TrainingPlanInputs, EveryWayToRecompute) {
+  EXPECT_EQ(save_policy(good().train.recompute), nn::SavePolicy::kAll);
+  EXPECT_EQ(save_policy(good({"train.recompute=selective"}).train.recompute), nn::SavePolicy::kSelective);
+  EXPECT_EQ(save_policy(good({"train.recompute=full"}).train.recompute), nn::SavePolicy::kFull);
 }
 
 TEST(NumWorkerThreads, IsWhatTheFileSaysOrAtLeastOne) {

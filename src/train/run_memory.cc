@@ -1,21 +1,48 @@
 #include "train/run_memory.h"
 
+#include <algorithm>
+#include <optional>
+
 #include "data/goldfish.h"
+#include "data/stage_plan.h"
 #include "data/token_source.h"
 
 namespace cairn::train {
 namespace {
 
-Status add_source(FileSystem& files, const std::string& prefix, const data::SampleOrderOptions& options,
-                  RunMemory& memory) {
-  const Result<std::int64_t> bytes = data::token_source_bytes(files, prefix, options);
-  if (bytes.ok()) {
-    memory.process.data_bytes += *bytes;
-  } else if (bytes.status().code() == StatusCode::kNoInput) {
-    memory.missing_shards.push_back(prefix);
-  } else {
-    return bytes.status();
+// The size of the shard, read once; nothing where it is missing.
+Result<std::optional<data::TokenSourceSize>> size_of(FileSystem& files, const std::string& prefix,
+                                                     RunMemory& memory) {
+  if (const auto known = memory.shards.find(prefix); known != memory.shards.end()) {
+    return std::optional(known->second);
   }
+  const Result<data::TokenSourceSize> size = data::token_source_size(files, prefix);
+  if (size.ok()) {
+    memory.process.data_bytes += size->index_bytes;
+    memory.shards[prefix] = *size;
+    return std::optional(*size);
+  }
+  if (size.status().code() != StatusCode::kNoInput) {
+    return size.status();
+  }
+  if (std::ranges::find(memory.missing_shards, prefix) == memory.missing_shards.end()) {
+    memory.missing_shards.push_back(prefix);
+  }
+  return std::optional<data::TokenSourceSize>();
+}
+
+Status add_order(FileSystem& files, const std::string& prefix, const data::SampleOrderOptions& options,
+                 RunMemory& memory) {
+  TRY_ASSIGN(const std::optional<data::TokenSourceSize> shard, size_of(files, prefix, memory));
+  if (!shard) {
+    return ok_status();
+  }
+  const Result<data::SampleOrderSize> order =
+      data::sample_order_size(shard->num_documents, shard->num_tokens, options);
+  if (!order.ok()) {
+    return order.status().with_context(prefix);
+  }
+  memory.process.data_bytes += order->num_bytes;
   return ok_status();
 }
 
@@ -26,14 +53,17 @@ Result<RunMemory> estimate_run_memory(FileSystem& files, const RunConfig& config
   RunMemory memory;
   data::SampleOrderOptions order;
   order.sequence = config.train.sequence;
-  order.num_samples = resolve_run(config).consumed_samples;
-  TRY(add_source(files, config.data.stage.front().source.front().path, order, memory));
+  const data::StagePlan plan = data::plan_stages(data_stages(config.data), resolve_run(config).samples);
+  for (const data::PlannedOrder& planned : plan.orders) {
+    order.num_samples = planned.num_samples;
+    TRY(add_order(files, planned.prefix, order, memory));
+  }
   data::SampleOrderOptions held_out = order;
   held_out.num_samples = 0;
   held_out.shuffle = false;
   held_out.keep_tail = true;
   for (const EvalSetSection& set : config.eval.set) {
-    TRY(add_source(files, set.path, held_out, memory));
+    TRY(add_order(files, set.path, held_out, memory));
   }
   constexpr std::int64_t kGoldfishTableBytes = data::GoldfishMask::kTableSize * std::int64_t{sizeof(float)};
   constexpr std::int64_t kIdBytes = sizeof(std::int32_t);

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "base/status.h"
+#include "data/token_source.h"
 #include "doors/file_system.h"
 #include "planner/process_memory.h"
 #include "train/run_config.h"
@@ -14,6 +16,7 @@ namespace cairn::train {
 
 struct RunMemory {
   planner::ProcessMemory process;
+  std::map<std::string, data::TokenSourceSize> shards;  // those that are there, by prefix
   std::vector<std::string> missing_shards;  // prefixes that are not there; their indices are not counted
 };
 

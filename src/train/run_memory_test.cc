@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "data/goldfish.h"
-#include "data/token_shard.h"
+#include "data/token_shard_writer.h"
 #include "data/token_source.h"
 #include "doors/sim_file_system.h"
 
@@ -39,7 +39,7 @@ TEST(RunMemory, CountsTheOrderOfTheSamples) {
   const RunMemory one = estimate_run_memory(files, small_run(10), 1000, 2).value();
   EXPECT_TRUE(one.missing_shards.empty());
   EXPECT_EQ(one.process.arena_bytes, 1000);
-  EXPECT_EQ(one.process.data_bytes, shard_bytes + sample_bytes + 6 * 12 + 14 * 4);
+  EXPECT_EQ(one.process.data_bytes, shard_bytes + sample_bytes + 6 * 4 + 15 * 8 + 14 * 4);
   const RunMemory many = estimate_run_memory(files, small_run(1'000'000'000), 1000, 2).value();
   EXPECT_GT(many.process.data_bytes, 8'000'000'000);
   RunConfig with_goldfish = small_run(10);

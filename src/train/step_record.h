@@ -16,6 +16,7 @@ struct StepRecord {
   std::int64_t consumed_samples = 0;
   std::int64_t consumed_tokens = 0;
   std::int64_t skipped_samples = 0;
+  std::int64_t data_stage = 0;
   double step_ms = 0;
   double eta_s = 0;
   double tokens_per_s = 0;
@@ -48,6 +49,7 @@ struct StepRecord {
     visitor("consumed_samples", self.consumed_samples, "samples", "sequences trained on so far");
     visitor("consumed_tokens", self.consumed_tokens, "tokens", "consumed_samples x sequence length");
     visitor("skipped_samples", self.skipped_samples, "samples", "dropped by rounding the batch ramp down");
+    visitor("data_stage", self.data_stage, "", "stage of the data in which the step began, from 0");
     visitor("step_ms", self.step_ms, "ms", "from the first read of data to the updated weights");
     visitor("eta_s", self.eta_s, "s", "remaining steps x mean of the recent step_ms");
     visitor("tokens_per_s", self.tokens_per_s, "tokens/s",

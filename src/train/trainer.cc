@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 #include <utility>
 
 #include <fmt/format.h>
@@ -13,7 +14,9 @@
 #include "device/host_memory.h"
 #include "optim/batch_ramp.h"
 #include "optim/learning_rate.h"
+#include "planner/device_memory.h"
 #include "planner/flops.h"
+#include "train/product_choices.h"
 #include "train/resume_rules.h"
 #include "train/run_memory.h"
 
@@ -113,29 +116,68 @@ Status Trainer::plan_memory() {
   const int num_threads = num_worker_threads(config_);
   const planner::TrainingPlanInputs inputs = training_plan_inputs(config_, inputs_.model, num_threads);
   TRY(planner::check_countable(inputs));
+  TRY(planner::check_fp8_sizes(inputs));
   plan_ = planner::make_training_plan(inputs);
+  if (inputs.shape.device == DeviceKind::kCuda) {
+    TRY_ASSIGN(device_, CudaDevice::open(0));
+    TRY(planner::check_device_memory_fits(inputs, planner::estimate_device_memory(plan_->plan),
+                                          device_->free_bytes()));
+    TRY_ASSIGN(
+        const RunMemory memory,
+        estimate_run_memory(doors_.files, config_, planner::host_arena_bytes(plan_->plan), num_threads));
+    return planner::check_memory_fits(memory.process, available_memory_bytes(doors_.files));
+  }
   TRY_ASSIGN(const RunMemory memory,
              estimate_run_memory(doors_.files, config_, plan_->plan.total_bytes(), num_threads));
   return planner::check_memory_fits(memory.process, available_memory_bytes(doors_.files));
 }
 
+Status Trainer::open_memory() {
+  const Plan& plan = plan_->plan;
+  if (!device_) {
+    TRY_ASSIGN(Memory memory, Memory::create(plan));
+    memory_ = std::make_unique<Memory>(std::move(memory));
+    return ok_status();
+  }
+  TRY_ASSIGN(Memory memory, Memory::create_on(*device_, plan));
+  memory_ = std::make_unique<Memory>(std::move(memory));
+  Result<Memory> mirror = plan.is_on_host(Lifetime::kOptimizer)
+                              ? Memory::create_mirror(plan, {Lifetime::kParameter})
+                              : Memory::create_mirror(plan, {Lifetime::kParameter, Lifetime::kOptimizer});
+  TRY(mirror.status());
+  mirror_ = std::make_unique<Memory>(std::move(*mirror));
+  return ok_status();
+}
+
+// After the host side of the weights and moments was filled.
+Status Trainer::upload_state() {
+  if (mirror_) {
+    TRY(memory_->upload(Lifetime::kParameter, *mirror_));
+    if (has_mirrored_moments()) {
+      TRY(memory_->upload(Lifetime::kOptimizer, *mirror_));
+    }
+  }
+  plan_->model.round_weights();
+  return wait_for_device();
+}
+
 Status Trainer::open_data() {
   const data::BatchOptions options = batch_options(config_, inputs_.eod_id, true);
   TRY(data::check_batch_options(options));
-  const StageSection& stage = config_.data.stage.front();
-  data::TokenSourceOptions source_options;
-  source_options.order.sequence = config_.train.sequence;
-  source_options.order.num_samples = resolved_.consumed_samples;
-  source_options.order.seed = static_cast<std::uint32_t>(stage.seed);
-  source_options.vocab_size = inputs_.model.vocab_size;
-  TRY_ASSIGN(data::TokenSource source,
-             data::TokenSource::open(doors_.files, stage.source.front().path, source_options));
-  feed_ = std::make_unique<DataFeed>(std::move(source), options, config_.train.sequence);
+  ThreadPool pool(num_worker_threads(config_));  // the run's own starts when the folder is taken
+  TRY_ASSIGN(data::RunOrder order,
+             data::RunOrder::open(doors_.files, doors_.clock,
+                                  run_order_options(config_, inputs_.model.vocab_size), &pool));
+  for (const std::string& note : order.notes()) {
+    log_.warning(note, {});
+  }
+  feed_ = std::make_unique<DataFeed>(std::move(order), options);
   for (const EvalSetSection& set : config_.eval.set) {
-    data::TokenSourceOptions held_out = source_options;
-    held_out.order.num_samples = 0;
+    data::TokenSourceOptions held_out;
+    held_out.order.sequence = config_.train.sequence;
     held_out.order.shuffle = false;
     held_out.order.keep_tail = true;
+    held_out.vocab_size = inputs_.model.vocab_size;
     TRY_ASSIGN(data::TokenSource set_source, data::TokenSource::open(doors_.files, set.path, held_out));
     held_out_.push_back({set.name, std::move(set_source)});
   }
@@ -147,15 +189,14 @@ Status Trainer::start(checkpoint::RunFolder run) {
   TRY_ASSIGN(const checkpoint::StartDecision decision,
              checkpoint::decide_start(doors_.files, *folder_, start_request(config_)));
   const int num_threads = num_worker_threads(config_);
-  TRY_ASSIGN(Memory memory, Memory::create(plan_->plan));
-  memory_ = std::make_unique<Memory>(std::move(memory));
+  TRY(open_memory());
   pool_ = std::make_unique<ThreadPool>(num_threads);
   plan_->bind(*memory_, *pool_, [&clock = doors_.clock] { return clock.monotonic_s(); });
   evaluator_ = std::make_unique<parallel::Evaluator>(plan_->evaluation, *memory_, plan_->model);
   retention_ = std::make_unique<checkpoint::Retention>(
       doors_.files, *folder_,
       checkpoint::RetentionRules{config_.checkpoint.keep.last, config_.checkpoint.keep.every});
-  peak_flops_ = measure_fma_peak_flops(*pool_);
+  peak_flops_ = device_ ? planner::kHopperPeakFlops : measure_fma_peak_flops(*pool_);
   TRY(restore(decision));
   TRY(folder_->begin_attempt());  // from here on the folder is written to
   TRY(open_telemetry());
@@ -177,54 +218,73 @@ Status Trainer::restore(const checkpoint::StartDecision& decision) {
     }
   } else if (decision.kind == checkpoint::StartKind::kWeightsOnly) {
     TRY(checkpoint::load_initial_weights(doors_.files, decision.path, plan_->model.parameters(),
-                                         plan_->model.buffers(), *memory_));
+                                         plan_->model.buffers(), host_memory()));
   } else if (!config_.model.from.empty()) {
     TRY(checkpoint::load_initial_weights(doors_.files, config_.model.from, plan_->model.parameters(),
-                                         plan_->model.buffers(), *memory_));
+                                         plan_->model.buffers(), host_memory()));
   } else {
-    nn::initialize_weights(plan_->model.parameters(), *memory_, inputs_.model,
+    nn::initialize_weights(plan_->model.parameters(), host_memory(), inputs_.model,
                            static_cast<std::uint64_t>(config_.run.seed), *pool_);
   }
-  const SourceSection& source = config_.data.stage.front().source.front();
+  TRY(upload_state());
   state_.run_id = folder_->run_id();
   state_.seed = static_cast<std::uint64_t>(config_.run.seed);
   state_.config_hash = hash_config(config_).to_hex();
   state_.schedule = schedule_facts(config_, resolved_);
   state_.tokenizer_fingerprint = inputs_.tokenizer_fingerprint;
-  state_.data_fingerprints = {{source.path, feed_->source().fingerprint()}};
+  state_.data_fingerprints = data_fingerprints();
   return ok_status();
 }
 
-checkpoint::StagePosition Trainer::stage_position() const {
-  const StageSection& stage = config_.data.stage.front();
-  const std::int64_t consumed = state_.consumed_samples - stage.start_samples;
-  checkpoint::StagePosition position;
-  position.start_samples = stage.start_samples;
-  position.consumed_samples = consumed;
-  position.seed = stage.seed;
-  position.sequence = config_.train.sequence;
-  position.num_samples = resolved_.consumed_samples;
-  position.num_epochs = feed_->source().order().num_epochs();
-  position.sources = {{stage.source.front().path, consumed}};
-  return position;
+std::vector<checkpoint::StagePosition> Trainer::stage_positions() const {
+  const data::RunOrder& order = feed_->order();
+  std::vector<checkpoint::StagePosition> positions;
+  for (std::size_t i = 0; i < config_.data.stage.size(); ++i) {
+    const data::PlannedStage& planned = order.plan().stages[i];
+    checkpoint::StagePosition position;
+    position.start_samples = planned.start_samples;
+    position.consumed_samples =
+        std::clamp<std::int64_t>(state_.consumed_samples - planned.start_samples, 0, planned.num_samples);
+    position.sequence = config_.train.sequence;
+    for (std::size_t j = 0; j < planned.uses.size(); ++j) {
+      const SourceSection& section = config_.data.stage[i].source[j];
+      const data::SampleOrder& samples = order.sources()[planned.uses[j].order].order();
+      const data::StageTaken taken =
+          order.taken(static_cast<std::int64_t>(i), static_cast<std::int64_t>(j), state_.consumed_samples);
+      position.sources.push_back({section.path, section.weight.value_or(0.0), taken.first_sample,
+                                  taken.num_samples, samples.options().seed, samples.options().num_samples,
+                                  samples.num_epochs()});
+    }
+    positions.push_back(std::move(position));
+  }
+  return positions;
+}
+
+std::vector<checkpoint::DataFingerprint> Trainer::data_fingerprints() const {
+  std::vector<checkpoint::DataFingerprint> fingerprints;
+  for (const data::TokenSource& source : feed_->order().sources()) {
+    if (std::ranges::find(fingerprints, source.prefix(), &checkpoint::DataFingerprint::source) ==
+        fingerprints.end()) {
+      fingerprints.push_back({source.prefix(), source.fingerprint()});
+    }
+  }
+  return fingerprints;
 }
 
 Status Trainer::resume(const std::string& path) {
   TRY_ASSIGN(const checkpoint::TrainState saved, checkpoint::read_train_state(doors_.files, path));
   TRY_ASSIGN(const std::string model_text, doors_.files.read_text(path + "/config.json"));
   TRY_ASSIGN(const nn::ModelConfig saved_model, nn::model_config_from_json(model_text));
-  const data::TokenSource& source = feed_->source();
-  TRY(check_resume(
-      saved, saved_model,
-      {stage_position(), source.prefix(), source.fingerprint(), inputs_.tokenizer_fingerprint, inputs_.model},
-      path));
+  TRY(check_resume(saved, saved_model,
+                   {stage_positions(), data_fingerprints(), inputs_.tokenizer_fingerprint, inputs_.model},
+                   path));
   state_ = saved;
   TRY_ASSIGN(const data::SampleChain chain, data::SampleChain::from_hex(state_.sample_chain));
   feed_->restore_chain(chain);
   const std::vector<checkpoint::NamedTarget> weights =
-      checkpoint::weight_targets(plan_->model.parameters(), *memory_);
+      checkpoint::weight_targets(plan_->model.parameters(), host_memory());
   const auto moments =
-      group_moments<checkpoint::MomentTargets, checkpoint::NamedTarget>(*plan_->optimizer, *memory_);
+      group_moments<checkpoint::MomentTargets, checkpoint::NamedTarget>(*plan_->optimizer, moment_memory());
   return checkpoint::restore_tensors(doors_.files, path, weights, plan_->model.buffers(), moments);
 }
 
@@ -271,15 +331,18 @@ void Trainer::describe_start(const checkpoint::StartDecision& decision) {
                      : decision.kind == checkpoint::StartKind::kWeightsOnly ? "starting from the weights of "
                                                                             : "starting afresh";
   telemetry_->note(fmt::format(
-      "{}{} | attempt {} | {} parameters | {} steps of {} | arenas {} | {} threads, {:.1f} GFLOP/s float32 "
-      "FMA peak",
+      "{}{} | attempt {} | {} parameters | {} steps of {} | arenas {} | {}, {} threads, {:.1f} "
+      "GFLOP/s peak{}",
       kind, decision.path, folder_->attempt(), nn::num_parameters(inputs_.model), resolved_.steps,
-      config_.run.name, format_bytes(plan_->plan.total_bytes()), pool_->num_threads(), peak_flops_ * 1e-9));
+      config_.run.name, format_bytes(plan_->plan.total_bytes()), device_ ? device_->name() : "CPU",
+      pool_->num_threads(), peak_flops_ * 1e-9,
+      device_ ? " (dense bfloat16), attention by " + plan_->model.attention_engine() : " (float32 FMA)"));
 }
 
 Status Trainer::run() {
   bool should_stop = is_stop_requested() && state_.step < resolved_.steps;
   while (state_.step < resolved_.steps && !should_stop) {
+    tell_events();
     StepRecord record;
     const Status status = train_step(record);
     if (!status.ok() && status.code() != StatusCode::kDiverged) {
@@ -287,6 +350,8 @@ Status Trainer::run() {
     }
     telemetry_->record_step(record, first_step_, doors_.clock.monotonic_s() - started_s_);
     TRY(status);
+    // Before anything made from changed data can be saved.
+    TRY(feed_->order().check_unchanged(doors_.files));
     TRY(after_step(record.global_batch, &should_stop));
   }
   if (should_stop) {
@@ -295,6 +360,22 @@ Status Trainer::run() {
   TRY(save());  // nothing to do unless another run's checkpoint was resumed at its end
   telemetry_->note(fmt::format("finished after step {}", state_.step));
   return ok_status();
+}
+
+// What the plan called events: another mixture, another batch.
+void Trainer::tell_events() {
+  const std::int64_t stage = feed_->order().stage_of(state_.consumed_samples);
+  const std::int64_t batch = optim::batch_size_at(resolved_.batch, state_.consumed_samples).samples;
+  if (told_stage_ >= 0 && stage != told_stage_) {
+    telemetry_->note(fmt::format("data stage {} begins at sample {} with step {}", stage,
+                                 state_.consumed_samples, state_.step + 1));
+  }
+  if (told_batch_ > 0 && batch != told_batch_) {
+    telemetry_->note(
+        fmt::format("batch of {} samples from step {} on, was {}", batch, state_.step + 1, told_batch_));
+  }
+  told_stage_ = stage;
+  told_batch_ = batch;
 }
 
 bool Trainer::is_stop_requested() const {
@@ -332,14 +413,17 @@ Status Trainer::train_step(StepRecord& record) {
   const double start_s = doors_.clock.monotonic_s();
   TRY(feed_->fill(state_.consumed_samples, num_microbatches, plan_->batch));
   record.loss_tokens = plan_->batch.fold_reduction(loss_reduction(config_), num_microbatches);
+  TRY(choose_products(schedule));
   const double filled_s = doors_.clock.monotonic_s();
   const parallel::PhaseTimes times = plan_->executor.run(schedule, plan_->batch.microbatches());
+  TRY(wait_for_device());
   const double reduced_s = doors_.clock.monotonic_s();
   const double loss_sum = plan_->batch.loss_sum(num_microbatches);
   const optim::ClipResult clip = plan_->clip->measure();
   const bool is_finite = clip.is_finite && std::isfinite(loss_sum);
   if (is_finite) {
-    plan_->optimizer->step(state_.optimizer_step + 1, learning_rate, clip.clip_scale);
+    plan_->update(state_.optimizer_step + 1, learning_rate, clip.clip_scale);
+    TRY(wait_for_device());  // the step's time is the GPU's; the next batch is filled after it
   }
   const double end_s = doors_.clock.monotonic_s();
   record.step_allocations = static_cast<std::int64_t>(allocation_count().allocations - allocations_before);
@@ -371,6 +455,19 @@ Status Trainer::train_step(StepRecord& record) {
   return ok_status();
 }
 
+Status Trainer::choose_products(const std::vector<parallel::WorkItem>& schedule) {
+  if (!device_ || has_products_) {
+    return ok_status();
+  }
+  has_products_ = true;
+  const auto run_microbatch = [&] {
+    plan_->executor.run(std::span(schedule).first(2), plan_->batch.microbatches());  // forward, backward
+  };
+  return train::choose_products(
+      doors_.files, *device_, log_,
+      {folder_->cache_path() + "/product-choices.txt", !config_.run.deterministic, run_microbatch});
+}
+
 void Trainer::finish_record(const optim::BatchSize& batch, double step_s, StepRecord& record) {
   const auto samples = static_cast<double>(batch.samples);
   recent_step_s_ = recent_step_s_ == 0 ? step_s : recent_step_s_ + kRecentWeight * (step_s - recent_step_s_);
@@ -381,6 +478,7 @@ void Trainer::finish_record(const optim::BatchSize& batch, double step_s, StepRe
   record.consumed_samples = state_.consumed_samples;
   record.consumed_tokens = state_.consumed_tokens;
   record.skipped_samples = state_.skipped_samples;
+  record.data_stage = told_stage_;
   record.step_ms = step_s * 1e3;
   record.eta_s = recent_step_s_ * static_cast<double>(resolved_.steps - state_.step);
   record.tokens_per_s = samples * static_cast<double>(config_.train.sequence) / step_s;
@@ -467,11 +565,14 @@ checkpoint::Snapshot Trainer::snapshot() const {
   checkpoint::Snapshot snapshot;
   snapshot.model_files = inputs_.model_files;
   snapshot.model_files.buffers.assign(plan_->model.buffers().begin(), plan_->model.buffers().end());
-  snapshot.weights = checkpoint::weight_tensors(plan_->model.parameters(), *memory_);
+  snapshot.weights = checkpoint::weight_tensors(plan_->model.parameters(), host_memory());
   snapshot.moments =
-      group_moments<checkpoint::MomentTensors, checkpoint::NamedTensor>(*plan_->optimizer, *memory_);
+      group_moments<checkpoint::MomentTensors, checkpoint::NamedTensor>(*plan_->optimizer, moment_memory());
   snapshot.state = state_;
-  snapshot.state.stages = {stage_position()};
+  snapshot.state.stages = stage_positions();
+  std::erase_if(snapshot.state.stages, [&](const checkpoint::StagePosition& stage) {
+    return stage.start_samples > 0 && stage.start_samples >= state_.consumed_samples;  // has not begun
+  });
   snapshot.state.sample_chain = feed_->chain().to_hex();
   snapshot.state.elapsed_s = elapsed_before_s_ + doors_.clock.monotonic_s() - started_s_;
   return snapshot;
@@ -482,6 +583,12 @@ Status Trainer::save() {
     return ok_status();
   }
   const double start_s = doors_.clock.monotonic_s();
+  if (mirror_) {
+    TRY(memory_->download(Lifetime::kParameter, *mirror_));
+    if (has_mirrored_moments()) {
+      TRY(memory_->download(Lifetime::kOptimizer, *mirror_));
+    }
+  }
   checkpoint::SaveOptions options;
   options.model_dtype =
       config_.precision.weights == WeightsDtype::kBfloat16 ? DType::kBFloat16 : DType::kFloat32;

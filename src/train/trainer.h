@@ -64,12 +64,21 @@ class Trainer {
   Status restore(const checkpoint::StartDecision& decision);
   Status resume(const std::string& path);
   Status plan_memory();
+  Status open_memory();
+  // Where the host reads and writes weights, and where moments.
+  const Memory& host_memory() const { return mirror_ ? *mirror_ : *memory_; }
+  bool has_mirrored_moments() const { return mirror_ && !plan_->plan.is_on_host(Lifetime::kOptimizer); }
+  const Memory& moment_memory() const { return has_mirrored_moments() ? *mirror_ : *memory_; }
+  Status upload_state();
+  Status wait_for_device() { return device_ ? device_->synchronize() : ok_status(); }
   Status open_data();
   Status open_telemetry();
   void describe_start(const checkpoint::StartDecision& decision);
 
   const std::vector<parallel::WorkItem>& schedule_of(std::int64_t num_microbatches);
   Status train_step(StepRecord& record);
+  // Once per start, with the first batch in place.
+  Status choose_products(const std::vector<parallel::WorkItem>& schedule);
   void finish_record(const optim::BatchSize& batch, double step_s, StepRecord& record);
   // Evaluation, saves and stop requests after a step of `batch_samples` samples.
   Status after_step(std::int64_t batch_samples, bool* should_stop);
@@ -80,7 +89,10 @@ class Trainer {
   Status stopped();
   bool is_triggered(checkpoint::Trigger trigger) const;
   void clear_trigger(checkpoint::Trigger trigger);
-  checkpoint::StagePosition stage_position() const;
+  // Of every stage of the run, with what is consumed.
+  std::vector<checkpoint::StagePosition> stage_positions() const;
+  std::vector<checkpoint::DataFingerprint> data_fingerprints() const;
+  void tell_events();
   void tell_changes();
   checkpoint::Snapshot snapshot() const;
 
@@ -94,7 +106,10 @@ class Trainer {
   // Members in order of life: folder and lock, plan, memory, workers, then what works on them.
   std::unique_ptr<checkpoint::RunFolder> folder_;
   std::unique_ptr<planner::TrainingPlan> plan_;
+  std::unique_ptr<CudaDevice> device_;  // null on the CPU
   std::unique_ptr<Memory> memory_;
+  // Weights and moments as files are read into and written from: on a GPU a copy in host memory, else null.
+  std::unique_ptr<Memory> mirror_;
   std::unique_ptr<ThreadPool> pool_;
   std::unique_ptr<DataFeed> feed_;
   struct HeldOutSet {
@@ -110,9 +125,12 @@ class Trainer {
   checkpoint::TrainState state_;
   std::int64_t first_step_ = 0;  // step at which this attempt began
   std::int64_t last_saved_step_ = -1;
+  std::int64_t told_stage_ = -1;  // of the data, of the step before
+  std::int64_t told_batch_ = 0;
   std::set<checkpoint::Trigger> ignored_triggers_;
   std::int64_t skipped_steps_ = 0;
   std::int64_t nonfinite_steps_ = 0;
+  bool has_products_ = false;
   double started_s_ = 0;         // monotonic
   double elapsed_before_s_ = 0;  // of earlier attempts
   double recent_step_s_ = 0;     // running mean for the time left

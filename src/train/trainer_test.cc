@@ -57,6 +57,69 @@ TEST(Trainer, ARunCutIntoOneStepPiecesEqualsTheWholeRun) {
   EXPECT_EQ(pieces.newest(), whole.newest());
 }
 
+// Three stages: a mixture, one that continues with another source, one that starts anew; the batch doubles in between.
+std::vector<std::string> staged() {
+  return {"data.stage.0.source.0.weight=3.0",
+          "data.stage.0.source.1.path=/data/held_out",
+          "data.stage.0.source.1.weight=1.0",
+          "data.stage.1.start_samples=20",
+          "data.stage.1.seed=5",
+          "data.stage.1.source.0.path=/data/train",
+          "data.stage.2.start_samples=41",
+          "data.stage.2.seed=6",
+          "data.stage.2.order=restart",
+          "data.stage.2.source.0.path=/data/train",
+          "data.stage.2.source.1.path=/data/held_out",
+          "data.stage.2.source.0.weight=1.0",
+          "data.stage.2.source.1.weight=1.0",
+          "train.ramp.start_batch=2",
+          "train.ramp.increment=4",
+          "train.ramp.samples=16"};
+}
+
+TEST(Trainer, StagesGoOnWhereTheyWereStoppedAndEndInTheSameRun) {
+  Machine whole(1);
+  ASSERT_TRUE(whole.train(tiny_run(staged())).ok());
+  ASSERT_EQ(whole.state.step, 15);  // 8 of 2, 7 of 6
+  Machine pieces(1);
+  pieces.signals.raise(Signal::kUser2, When::kAfterFirstStep);
+  for (int step = 1; step < 15; ++step) {
+    ASSERT_EQ(pieces.train(tiny_run(staged())).code(), StatusCode::kStoppedSaved);
+  }
+  ASSERT_TRUE(pieces.train(tiny_run(staged())).ok());
+  EXPECT_EQ(pieces.newest(), whole.newest());
+}
+
+TEST(Trainer, ACheckpointHoldsThePlaceInEveryStageAndSource) {
+  Machine machine(1);
+  ASSERT_TRUE(machine.train(tiny_run(staged())).ok());
+  const auto search = checkpoint::find_newest_good(machine.files, "/run/checkpoints", "");
+  const auto saved = checkpoint::read_train_state(machine.files, search->newest_good->folder.path).value();
+  ASSERT_EQ(saved.stages.size(), 3U);
+  EXPECT_EQ(saved.consumed_samples, 58);
+  EXPECT_EQ(saved.stages[0].consumed_samples, 20);
+  EXPECT_EQ(saved.stages[0].sources[0].consumed_samples, 15);
+  EXPECT_EQ(saved.stages[0].sources[1].consumed_samples, 5);
+  EXPECT_EQ(saved.stages[1].sources[0].first_sample, 15);
+  EXPECT_EQ(saved.stages[1].sources[0].consumed_samples, 21);
+  EXPECT_EQ(saved.stages[2].sources[0].first_sample, 0);
+  EXPECT_EQ(saved.stages[2].consumed_samples, 17);
+  EXPECT_EQ(saved.data_fingerprints.size(), 2U);
+}
+
+TEST(Trainer, AStageThatHasBegunDoesNotChange) {
+  Machine machine(1);
+  machine.signals.raise(Signal::kUser2, When::kAfterFirstStep);
+  std::vector<std::string> changed = staged();
+  ASSERT_EQ(machine.train(tiny_run(changed)).code(), StatusCode::kStoppedSaved);
+  changed.push_back("data.stage.2.seed=7");  // not begun: allowed
+  EXPECT_EQ(machine.train(tiny_run(changed)).code(), StatusCode::kStoppedSaved);
+  changed.push_back("data.stage.0.source.1.weight=2.0");
+  const Status status = machine.train(tiny_run(changed));
+  EXPECT_EQ(status.code(), StatusCode::kBadConfig);
+  EXPECT_NE(status.message().find("data.stage.0.source.1.weight = 2"), std::string::npos) << status.message();
+}
+
 // The power goes at many operations of the run; the same command then goes on. Whatever the disk kept, the end is
 // the undisturbed one.
 TEST(Trainer, APowerCutAnywhereEndsInTheSameRun) {

@@ -91,7 +91,10 @@ struct TrainerState {
     state.consumed_tokens = 64 * step;
     state.optimizer_step = step;
     state.seed = 18'000'000'000'000'000'000U;
-    state.stages = {{0, 4 * step, {{"a.bin", 3 * step}, {"b.bin", step}}, 1234, 16, 4000, 2}};
+    state.stages = {{0,
+                     4 * step,
+                     16,
+                     {{"a.bin", 3.0, 0, 3 * step, 1234, 4000, 2}, {"b.bin", 1.0, 7, step, 1234, 4000, 1}}}};
     state.sample_chain = "0123456789abcdef0123456789abcdef";
     state.config_hash = "c0ffee";
     state.schedule = {"wsd", 3e-4, 1000, 10, 100};

@@ -10,7 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "base/random.h"
-#include "data/token_shard.h"
+#include "data/token_shard_writer.h"
 #include "doors/clock.h"
 #include "doors/signals.h"
 #include "doors/sim_file_system.h"

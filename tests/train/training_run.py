@@ -31,6 +31,7 @@ RUN_FILE = """
 name = "{name}"
 folder = "{folder}"
 threads = {threads}
+device = "{device}"
 [model]
 {model}
 [[data.stage]]
@@ -60,6 +61,7 @@ min_learning_rate = 0.001
 warmup_samples = 16
 cooldown_samples = 64
 [precision]
+compute = "{compute}"
 weights = "{weights}"
 [checkpoint]
 every = {every}
@@ -102,7 +104,7 @@ class Run:
             shard = os.path.join(work, "shard")
             if not os.path.exists(shard + ".idx"):
                 write_shard(shard, 60, 256, seed=5)
-        values = dict(name=name, folder=self.folder, shard=shard, threads=1, samples=300, optimizer="ademamix",
+        values = dict(name=name, folder=self.folder, shard=shard, threads=1, device="cpu", compute="float32", samples=300, optimizer="ademamix",
                       weights="bfloat16", every=0, keep=3, model=SMALL_MODEL, more="")
         values.update(settings)
         with open(self.file, "w") as out:
