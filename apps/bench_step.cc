@@ -1,8 +1,8 @@
 // `cairn bench step`: whole training steps on random tokens, on a CPU or a GPU, on the plan that `cairn train` runs on.
-// The default model has GPT-2 124M's width, layers, heads and vocabulary (padded to 50,304 as llm.c pads it), an un-gated
+// The default model, gpt2, has GPT-2 124M's width, layers, heads and vocabulary (padded to 50,304 as llm.c pads it), an un-gated
 // 4d MLP and a tied head. Per token and layer its matrix products are those of GPT-2: 4 d^2 of attention projections,
 // 8 d^2 of MLP, full heads, and V d of the head, so that the operation counts are equal; RMSNorm, RoPE, query/key norms and
-// xIELU stand where GPT-2 has LayerNorm, learned positions, biases and GELU.
+// xIELU stand where GPT-2 has LayerNorm, learned positions, biases and GELU. gpt2-xl is the same of GPT-2 1558M.
 #include <chrono>
 #include <map>
 #include <optional>
@@ -308,8 +308,7 @@ void add_bench_step_command(CLI::App& bench, CommandContext& context) {
   const auto options = std::make_shared<StepOptions>();
   CLI::App* command = bench.add_subcommand("step", "Whole training steps on random tokens");
   add_bench_options(*command, options->bench);
-  command->add_option("--model", options->model,
-                      "gpt2, apertus-8b, or a slice of Apertus: apertus-4096xLAYERS, apertus-2048xLAYERS");
+  command->add_option("--model", options->model, fmt::format("Weights drawn at random: {}", kBenchModels));
   const auto count = [&](const char* name, auto& value, const char* help) {
     command->add_option(name, value, help)->check(CLI::Range(1, 1 << 24));
   };

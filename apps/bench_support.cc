@@ -32,15 +32,15 @@ std::vector<float> random_pattern(std::int64_t num_elements, float scale, std::u
   return values;
 }
 
-nn::ModelConfig gpt2_sized() {
+nn::ModelConfig gpt2_sized(std::int64_t width, std::int64_t layers) {
   nn::ModelConfig config;
   config.type = nn::ModelType::kApertus;
   config.vocab_size = 50304;  // 50,257 padded to a multiple of 128
-  config.hidden_size = 768;
-  config.intermediate_size = 3072;
-  config.num_hidden_layers = 12;
-  config.num_attention_heads = 12;
-  config.num_key_value_heads = 12;
+  config.hidden_size = width;
+  config.intermediate_size = 4 * width;
+  config.num_hidden_layers = layers;
+  config.num_attention_heads = width / 64;
+  config.num_key_value_heads = width / 64;
   config.head_dim = 64;
   config.max_position_embeddings = 1024;
   config.initializer_range = 0.02;
@@ -49,11 +49,9 @@ nn::ModelConfig gpt2_sized() {
 }
 
 nn::ModelConfig apertus_sized(std::int64_t width, std::int64_t layers) {
-  nn::ModelConfig config = gpt2_sized();
+  nn::ModelConfig config = gpt2_sized(width, layers);
   config.vocab_size = 131072;
-  config.hidden_size = width;
   config.intermediate_size = width == 4096 ? 21504 : 12288;
-  config.num_hidden_layers = layers;
   config.num_attention_heads = width / 128;
   config.num_key_value_heads = width / 512;
   config.head_dim = 128;
@@ -251,7 +249,10 @@ double median(std::vector<double> values) {
 
 Result<nn::ModelConfig> bench_model(const std::string& name) {
   if (name == "gpt2") {
-    return gpt2_sized();
+    return gpt2_sized(768, 12);
+  }
+  if (name == "gpt2-xl") {
+    return gpt2_sized(1600, 48);
   }
   if (name == "apertus-8b") {
     return apertus_sized(4096, 32);
@@ -267,10 +268,7 @@ Result<nn::ModelConfig> bench_model(const std::string& name) {
       }
     }
   }
-  return Status(
-      StatusCode::kUsage,
-      fmt::format("no model {} to measure: gpt2, apertus-8b, apertus-4096xLAYERS, apertus-2048xLAYERS",
-                  name));
+  return Status(StatusCode::kUsage, fmt::format("no model {} to measure: {}", name, kBenchModels));
 }
 
 }  // namespace cairn::apps

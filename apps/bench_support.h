@@ -92,8 +92,10 @@ class BenchTable {
 
 double median(std::vector<double> values);
 
-// "gpt2" (a model of GPT-2 124M's width, layers, heads and vocabulary), "apertus-8b", and slices of Apertus
-// "apertus-WIDTHxLAYERS" of width 4096 or 2048.  kUsage for others.
+// "gpt2" and "gpt2-xl" (width, layers, heads and vocabulary of GPT-2 124M and 1558M), "apertus-8b", and slices of Apertus of width
+// 4096 or 2048.  kUsage for others.
+inline constexpr const char* kBenchModels =
+    "gpt2, gpt2-xl, apertus-8b, apertus-4096xLAYERS or apertus-2048xLAYERS";
 Result<nn::ModelConfig> bench_model(const std::string& name);
 
 // Adds a benchmark that has these options and no others.

@@ -111,7 +111,8 @@ void AttentionBlock::rotate_projected(const RunContext& run, const Heads& heads,
 
 void AttentionBlock::unrotate(const RunContext& run, const Heads& heads, TensorView dheads) const {
   if (has_head_norms_) {
-    heads.norm.backward_rotated(run, dheads, run.rows(heads.raw));
+    heads.norm.backward_rotated(run, dheads, run.rows(heads.raw), heads.projection.gradient_amax(run));
+    heads.projection.round_gradient(run, ops::Fp8Source::measured(dheads));
     return;
   }
   const TensorView dheads_NHC = dheads.reshape(Shape{run.num_rows(), heads.num_heads, head_dim_});
@@ -119,6 +120,7 @@ void AttentionBlock::unrotate(const RunContext& run, const Heads& heads, TensorV
   if (heads.raw.is_valid()) {
     heads.norm.backward(run, dheads, dheads, run.rows(heads.raw), WriteMode::kOverwrite);
   }
+  heads.projection.round_gradient(run, dheads);
 }
 
 TensorView AttentionBlock::cached(const RunContext& run, TensorId cache, std::int64_t begin,
@@ -126,16 +128,22 @@ TensorView AttentionBlock::cached(const RunContext& run, TensorId cache, std::in
   return run.view(cache).rows(begin, count);
 }
 
-void AttentionBlock::forward(const RunContext& run, ConstTensorView x_ND) const {
+TensorView AttentionBlock::input_amax(const RunContext& run) const {
+  return q_.projection.input_amax(run);
+}
+
+void AttentionBlock::forward(const RunContext& run, const ops::Fp8Source& x_ND) const {
+  const ConstTensorView x = x_ND.x_RC;
   const bool is_cached = k_cache_.is_valid();
   CHECK(is_cached || run.num_cached == 0, "attention without a cache cannot continue a sequence");
   const std::int64_t S = run.num_cached + run.T;
   const TensorView q = run.rows(q_.rotated);
   const TensorView new_k = is_cached ? cached(run, k_cache_, run.num_cached, run.T) : run.rows(k_.rotated);
   const TensorView new_v = is_cached ? cached(run, v_cache_, run.num_cached, run.T) : run.rows(v_);
-  rotate(run, q_, q, x_ND);
-  rotate(run, k_, new_k, x_ND);
-  v_proj_.forward(run, new_v, x_ND, WriteMode::kOverwrite);
+  q_.projection.round_input(run, x_ND);
+  rotate(run, q_, q, x);
+  rotate(run, k_, new_k, x);
+  v_proj_.forward(run, new_v, x, WriteMode::kOverwrite);
 
   const ops::AttentionDims dims{run.B, run.T, S, q_.num_heads, k_.num_heads, head_dim_, run.num_cached};
   const Shape query_shape{run.B, run.T, q_.num_heads, head_dim_};
@@ -148,10 +156,12 @@ void AttentionBlock::forward(const RunContext& run, ConstTensorView x_ND) const 
 }
 
 void AttentionBlock::project(const RunContext& run, TensorView out_ND) const {
+  o_proj_.round_input(run, run.rows(o_));
   o_proj_.forward(run, out_ND, run.rows(o_), WriteMode::kOverwrite);
 }
 
 void AttentionBlock::project_onto(const RunContext& run, TensorView out_ND, ConstTensorView base_ND) const {
+  o_proj_.round_input(run, run.rows(o_));
   o_proj_.forward_onto(run, out_ND, base_ND, run.rows(o_));
 }
 
@@ -162,6 +172,7 @@ void AttentionBlock::backward(const RunContext& run, TensorView dx_ND, ConstTens
     rotate_projected(run, k_, run.rows(k_.rotated));
   }
   const TensorView do_NX = run.rows(do_);
+  o_proj_.round_gradient(run, dout_ND);
   o_proj_.backward_weight(run, dout_ND, run.rows(o_));
   o_proj_.backward_input(run, do_NX, dout_ND, WriteMode::kOverwrite);
 
@@ -187,11 +198,12 @@ void AttentionBlock::backward(const RunContext& run, TensorView dx_ND, ConstTens
   ops::attention_backward(op_context(run), dims, args);
 
   unrotate(run, q_, dq);
-  unrotate(run, k_, dk);
   q_.projection.backward_weight(run, dq, x_ND);
   q_.projection.backward_input(run, dx_ND, dq, mode);
+  unrotate(run, k_, dk);
   k_.projection.backward_weight(run, dk, x_ND);
   k_.projection.backward_input(run, dx_ND, dk, WriteMode::kAdd);
+  v_proj_.round_gradient(run, dv);
   v_proj_.backward_weight(run, dv, x_ND);
   v_proj_.backward_input(run, dx_ND, dv, WriteMode::kAdd);
 }

@@ -16,8 +16,9 @@ class AttentionBlock {
 
   // The heads' outputs, kept inside (=); project() turns them into the block's output.
   // With a cache (RunContext::num_cached, B = 1) new keys and values are appended to it first.
-  //   x_ND (N, D) float32
-  void forward(const RunContext& run, ConstTensorView x_ND) const;
+  //   x_ND (N, D) float32; measured where its maker was given input_amax(), a null view without eight-bit layers
+  void forward(const RunContext& run, const ops::Fp8Source& x_ND) const;
+  TensorView input_amax(const RunContext& run) const;
   //   out_ND (N, D) float32, =
   void project(const RunContext& run, TensorView out_ND) const;
   // The same added to base_ND (N, D), which may be out_ND.
@@ -48,6 +49,7 @@ class AttentionBlock {
   void rotate(const RunContext& run, const Heads& heads, TensorView out, ConstTensorView x_ND) const;
   // From the projection's output, or in place where there is no norm.
   void rotate_projected(const RunContext& run, const Heads& heads, TensorView out) const;
+  // From the rotated heads' gradient to the projection's, ready for the products of backward.
   void unrotate(const RunContext& run, const Heads& heads, TensorView dheads) const;
   TensorView cached(const RunContext& run, TensorId cache, std::int64_t begin, std::int64_t count) const;
 

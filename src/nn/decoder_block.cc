@@ -36,7 +36,7 @@ DecoderBlock DecoderBlock::declare(DeclareContext& ctx, const std::string& prefi
   DecoderBlock block;
   block.is_pre_norm_ = ctx.config.norm_placement() == NormPlacement::kPre;
   block.remakes_sides_ = ctx.remakes && block.is_pre_norm_ && ctx.fp8 == nullptr;
-  const Lifetime side = block.is_pre_norm_ ? ctx.remade() : ctx.inner;
+  const Lifetime side = block.is_pre_norm_ ? ctx.kept_input() : ctx.inner;
   block.attention_side_ = ctx.add_activation(prefix + "attention_side", shape_ND, side);
   block.mlp_side_ = ctx.add_activation(prefix + "mlp_side", shape_ND, side);
   if (!block.is_pre_norm_) {
@@ -63,8 +63,8 @@ DecoderBlock DecoderBlock::declare(DeclareContext& ctx, const std::string& prefi
 void DecoderBlock::forward_attention(const RunContext& run, TensorView mid_ND, ConstTensorView x_ND) const {
   const TensorView side_ND = run.rows(attention_side_);
   if (is_pre_norm_) {
-    attention_norm_.forward(run, side_ND, x_ND);
-    attention_.forward(run, side_ND);
+    attention_norm_.forward(run, side_ND, x_ND, attention_.input_amax(run));
+    attention_.forward(run, ops::Fp8Source::measured(side_ND));
     attention_.project_onto(run, mid_ND, x_ND);
     return;
   }
@@ -78,8 +78,8 @@ void DecoderBlock::forward_attention(const RunContext& run, TensorView mid_ND, C
 void DecoderBlock::forward_mlp(const RunContext& run, ConstTensorView mid_ND) const {
   const TensorView side_ND = run.rows(mlp_side_);
   if (is_pre_norm_) {
-    mlp_norm_.forward(run, side_ND, mid_ND);
-    mlp_.forward(run, side_ND);
+    mlp_norm_.forward(run, side_ND, mid_ND, mlp_.input_amax(run));
+    mlp_.forward(run, ops::Fp8Source::measured(side_ND));
     return;
   }
   mlp_.forward(run, mid_ND);

@@ -39,7 +39,7 @@ Fp8Linear Fp8Linear::declare(DeclareContext& ctx, const Parameter& weight, const
   linear.weight_.columns = add_bytes(ctx, weight.name + " transposed as fp8",
                                      Shape{linear.inputs_, linear.outputs_}, Lifetime::kParameter);
   linear.weight_.scale = ctx.add(weight.name + " scale", Shape{2}, Lifetime::kParameter);
-  linear.rounds_input_ = leader == nullptr;
+  linear.is_leader_ = leader == nullptr;
   if (leader != nullptr) {
     CHECK(leader->inputs_ == linear.inputs_, "layers of one input");
     linear.input_ = leader->input_;
@@ -64,32 +64,50 @@ void Fp8Linear::round_weight(const RunContext& run) const {
                  run.view(master_));
 }
 
-void Fp8Linear::forward(const RunContext& run, TensorView y_NO, ConstTensorView x_NI,
-                        ops::WriteMode mode) const {
-  const std::int64_t N = run.num_rows();
-  const Fp8Tensor rows = in_scratch(run, input_.rows, N, inputs_, input_.scale, Fp8Format::kE4M3);
-  if (rounds_input_) {
-    ops::fp8_round(run.ops, rows, {run.view(input_.columns), rows.scale}, x_NI);
-  }
-  ops::fp8_multiply(run.ops, y_NO, as_const(rows), {run.view(weight_.rows), run.view(weight_.scale)},
-                    Fp8Sums::kFast, mode);
+Fp8Tensor Fp8Linear::rounded_input(const RunContext& run) const {
+  return in_scratch(run, input_.rows, run.num_rows(), inputs_, input_.scale, Fp8Format::kE4M3);
 }
 
-void Fp8Linear::backward_weight(const RunContext& run, ConstTensorView dy_NO) const {
-  const std::int64_t N = run.num_rows();
-  const Fp8Tensor rows = in_scratch(run, scratch_.rows, N, outputs_, scratch_.scale, Fp8Format::kE5M2);
-  const Fp8Tensor columns = in_scratch(run, scratch_.columns, outputs_, N, scratch_.scale, Fp8Format::kE5M2);
-  ops::fp8_round(run.ops, rows, columns, dy_NO);
-  ops::fp8_multiply(run.ops, run.view(gradient_), as_const(columns),
-                    {run.view(input_.columns), run.view(input_.scale)}, Fp8Sums::kExact,
-                    ops::WriteMode::kAdd);
+Fp8Tensor Fp8Linear::rounded_gradient(const RunContext& run) const {
+  return in_scratch(run, scratch_.rows, run.num_rows(), outputs_, scratch_.scale, Fp8Format::kE5M2);
 }
 
-void Fp8Linear::backward_input(const RunContext& run, TensorView dx_NI, ops::WriteMode mode) const {
-  const Fp8Tensor rows =
-      in_scratch(run, scratch_.rows, run.num_rows(), outputs_, scratch_.scale, Fp8Format::kE5M2);
-  ops::fp8_multiply(run.ops, dx_NI, as_const(rows), {run.view(weight_.columns), run.view(weight_.scale)},
-                    Fp8Sums::kExact, mode);
+TensorView Fp8Linear::input_amax(const RunContext& run) const {
+  return rounded_input(run).amax();
+}
+
+TensorView Fp8Linear::gradient_amax(const RunContext& run) const {
+  return rounded_gradient(run).amax();
+}
+
+void Fp8Linear::round_input(const RunContext& run, const ops::Fp8Source& x_NI) const {
+  CHECK(is_leader_, "the leader's input serves its layers");
+  const Fp8Tensor rows = rounded_input(run);
+  ops::fp8_round(run.ops, rows, {run.view(input_.columns), rows.scale, rows.format}, x_NI);
+}
+
+void Fp8Linear::round_gradient(const RunContext& run, const ops::Fp8Source& dy_NO) const {
+  ops::fp8_round(
+      run.ops, rounded_gradient(run),
+      in_scratch(run, scratch_.columns, outputs_, run.num_rows(), scratch_.scale, Fp8Format::kE5M2), dy_NO);
+}
+
+void Fp8Linear::forward(const RunContext& run, TensorView y_NO, ConstTensorView base_NO) const {
+  ops::fp8_multiply(run.ops, y_NO, base_NO, as_const(rounded_input(run)),
+                    {run.view(weight_.rows), run.view(weight_.scale)}, Fp8Sums::kFast);
+}
+
+void Fp8Linear::backward_weight(const RunContext& run) const {
+  const Fp8Tensor columns =
+      in_scratch(run, scratch_.columns, outputs_, run.num_rows(), scratch_.scale, Fp8Format::kE5M2);
+  const TensorView gradient = run.view(gradient_);
+  ops::fp8_multiply(run.ops, gradient, gradient, as_const(columns),
+                    {run.view(input_.columns), run.view(input_.scale)}, Fp8Sums::kExact);
+}
+
+void Fp8Linear::backward_input(const RunContext& run, TensorView dx_NI, ConstTensorView base_NI) const {
+  ops::fp8_multiply(run.ops, dx_NI, base_NI, as_const(rounded_gradient(run)),
+                    {run.view(weight_.columns), run.view(weight_.scale)}, Fp8Sums::kExact);
 }
 
 }  // namespace cairn::nn

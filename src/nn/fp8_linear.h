@@ -29,19 +29,29 @@ struct Fp8Scratch {
 class Fp8Linear {
  public:
   Fp8Linear() = default;
-  // `leader`: a layer of the same input that always runs just before, or null. Its rounded input serves both.
+  // `leader`: a layer of the same input, or null. Its rounded input serves both.
   static Fp8Linear declare(DeclareContext& ctx, const Parameter& weight, const Fp8Linear* leader);
   bool is_on() const { return weight_.scale.is_valid(); }
 
   // From the float32 weight; after every change of it.
   void round_weight(const RunContext& run) const;
-  // As Linear's, whose x_NI is not looked at again in backward. backward_input() comes right after backward_weight() with the
-  // same dy_NO.
-  void forward(const RunContext& run, TensorView y_NO, ConstTensorView x_NI, ops::WriteMode mode) const;
-  void backward_weight(const RunContext& run, ConstTensorView dy_NO) const;
-  void backward_input(const RunContext& run, TensorView dx_NI, ops::WriteMode mode) const;
+  // What forward() multiplies, and backward_weight(); of a leader only. Forward of all its layers comes before the next round_input()
+  // of any layer: they share a scratch.
+  void round_input(const RunContext& run, const ops::Fp8Source& x_NI) const;
+  // What the two products of backward multiply, until the next round_gradient() of any layer.
+  void round_gradient(const RunContext& run, const ops::Fp8Source& dy_NO) const;
+  // Where the op that makes x or dy leaves its largest magnitude, right before round_input() or round_gradient().
+  TensorView input_amax(const RunContext& run) const;
+  TensorView gradient_amax(const RunContext& run) const;
+
+  // y = base + x w^T, where base may be a null view
+  void forward(const RunContext& run, TensorView y_NO, ConstTensorView base_NO) const;
+  void backward_weight(const RunContext& run) const;  // +=
+  void backward_input(const RunContext& run, TensorView dx_NI, ConstTensorView base_NI) const;
 
  private:
+  ops::Fp8Tensor rounded_input(const RunContext& run) const;
+  ops::Fp8Tensor rounded_gradient(const RunContext& run) const;
   ops::Fp8Tensor in_scratch(const RunContext& run, TensorId flat, std::int64_t rows, std::int64_t columns,
                             TensorId scale, ops::Fp8Format format) const;
 
@@ -50,7 +60,7 @@ class Fp8Linear {
   Fp8Ids weight_;
   Fp8Ids input_;    // rows pass through the scratch, columns are kept for backward
   Fp8Ids scratch_;  // through which gradients pass
-  bool rounds_input_ = true;
+  bool is_leader_ = true;
 };
 
 // The eight-bit layers of a model.

@@ -2,13 +2,19 @@
 
 #include <utility>
 
-#include "ops/elementwise.h"
 #include "ops/embedding.h"
 #include "ops/gemm.h"
 #include "ops/norm_rope.h"
 #include "ops/rms_norm.h"
 
 namespace cairn::nn {
+namespace {
+
+ConstTensorView base_of(const TensorView& y, ops::WriteMode mode) {
+  return mode == ops::WriteMode::kAdd ? ConstTensorView(y) : ConstTensorView();
+}
+
+}  // namespace
 
 TensorId DeclareContext::add(std::string name, Shape shape, Lifetime lifetime, DType dtype) {
   return plan.add({std::move(name), shape, dtype, lifetime});
@@ -50,10 +56,30 @@ Linear Linear::declare(DeclareContext& ctx, const std::string& name, std::int64_
   return linear;
 }
 
+void Linear::round_input(const RunContext& run, const ops::Fp8Source& x_NI) const {
+  if (fp8_.is_on()) {
+    fp8_.round_input(run, x_NI);
+  }
+}
+
+void Linear::round_gradient(const RunContext& run, const ops::Fp8Source& dy_NO) const {
+  if (fp8_.is_on()) {
+    fp8_.round_gradient(run, dy_NO);
+  }
+}
+
+TensorView Linear::input_amax(const RunContext& run) const {
+  return fp8_.is_on() ? fp8_.input_amax(run) : TensorView();
+}
+
+TensorView Linear::gradient_amax(const RunContext& run) const {
+  return fp8_.is_on() ? fp8_.gradient_amax(run) : TensorView();
+}
+
 void Linear::forward(const RunContext& run, TensorView y_NO, ConstTensorView x_NI,
                      ops::WriteMode mode) const {
   if (fp8_.is_on()) {
-    fp8_.forward(run, y_NO, x_NI, mode);
+    fp8_.forward(run, y_NO, base_of(y_NO, mode));
     return;
   }
   ops::linear_forward(run.ops, y_NO, x_NI, run.view(weight_), mode);
@@ -62,10 +88,7 @@ void Linear::forward(const RunContext& run, TensorView y_NO, ConstTensorView x_N
 void Linear::forward_onto(const RunContext& run, TensorView y_NO, ConstTensorView base_NO,
                           ConstTensorView x_NI) const {
   if (fp8_.is_on()) {
-    if (y_NO.bytes() != base_NO.bytes()) {
-      ops::copy(run.ops, y_NO, base_NO);
-    }
-    fp8_.forward(run, y_NO, x_NI, ops::WriteMode::kAdd);
+    fp8_.forward(run, y_NO, base_NO);
     return;
   }
   ops::linear_forward_onto(run.ops, y_NO, base_NO, x_NI, run.view(weight_));
@@ -74,7 +97,7 @@ void Linear::forward_onto(const RunContext& run, TensorView y_NO, ConstTensorVie
 void Linear::backward_input(const RunContext& run, TensorView dx_NI, ConstTensorView dy_NO,
                             ops::WriteMode mode) const {
   if (fp8_.is_on()) {
-    fp8_.backward_input(run, dx_NI, mode);
+    fp8_.backward_input(run, dx_NI, base_of(dx_NI, mode));
     return;
   }
   ops::linear_backward_input(run.ops, dx_NI, dy_NO, run.view(weight_), mode);
@@ -82,7 +105,7 @@ void Linear::backward_input(const RunContext& run, TensorView dx_NI, ConstTensor
 
 void Linear::backward_weight(const RunContext& run, ConstTensorView dy_NO, ConstTensorView x_NI) const {
   if (fp8_.is_on()) {
-    fp8_.backward_weight(run, dy_NO);
+    fp8_.backward_weight(run);
     return;
   }
   ops::linear_backward_weight(run.ops, run.view(gradient_), dy_NO, x_NI);
@@ -105,9 +128,10 @@ TensorView RmsNorm::rstd(const RunContext& run) const {
   return run.view(rstd_).rows(0, run.num_rows() * groups_);
 }
 
-void RmsNorm::forward(const RunContext& run, TensorView y, ConstTensorView x) const {
+void RmsNorm::forward(const RunContext& run, TensorView y, ConstTensorView x, TensorView amax) const {
   const Shape shape{run.num_rows() * groups_, width_};
-  ops::rms_norm_forward(run.ops, y.reshape(shape), rstd(run), x.reshape(shape), run.view(weight_), eps_);
+  ops::rms_norm_forward(run.ops, y.reshape(shape), rstd(run), x.reshape(shape), run.view(weight_), eps_,
+                        amax);
 }
 
 void RmsNorm::backward(const RunContext& run, TensorView dx, ConstTensorView dy, ConstTensorView x,
@@ -122,13 +146,15 @@ void RmsNorm::forward_rotated(const RunContext& run, TensorView y, ConstTensorVi
                          {run.positions_N, run.cos_PK, run.sin_PK}, eps_);
 }
 
-void RmsNorm::backward_rotated(const RunContext& run, TensorView dheads, ConstTensorView x) const {
+void RmsNorm::backward_rotated(const RunContext& run, TensorView dheads, ConstTensorView x,
+                               TensorView amax) const {
   ops::norm_rope_backward(run.ops, {dheads.reshape(heads(run)),
                                     run.view(gradient_),
                                     x.reshape(heads(run)),
                                     run.view(weight_),
                                     rstd(run),
-                                    {run.positions_N, run.cos_PK, run.sin_PK}});
+                                    {run.positions_N, run.cos_PK, run.sin_PK},
+                                    amax});
 }
 
 Embedding Embedding::declare(DeclareContext& ctx, const std::string& name) {

@@ -35,6 +35,8 @@ struct DeclareContext {
   std::int64_t num_rows() const { return B * T; }
   // Of a tensor that backward can make again from those of lifetime `inner`.
   Lifetime remade() const { return remakes ? Lifetime::kScratch : inner; }
+  // Of such a tensor that backward needs as the input of linear layers alone: those in eight bits keep theirs rounded.
+  Lifetime kept_input() const { return fp8 != nullptr ? Lifetime::kScratch : remade(); }
 
   TensorId add(std::string name, Shape shape, Lifetime lifetime, DType dtype = DType::kFloat32);
   // In the compute dtype.
@@ -70,16 +72,25 @@ class Linear {
   explicit Linear(const Parameter& parameter)
       : weight_(parameter.compute.is_valid() ? parameter.compute : parameter.weight),
         gradient_(parameter.gradient) {}
-  // `leader`: a layer of the same input that always runs forward just before this one, or null.
+  // `leader`: a layer of the same input, or null.
   static Linear declare(DeclareContext& ctx, const std::string& name, std::int64_t outputs,
                         std::int64_t inputs, Initialization initialization, const Linear* leader = nullptr);
 
+  // What a layer in eight bits rounds before its products; other layers do nothing here. round_input() of the leader comes before
+  // forward() of all its layers, round_gradient() before the two products of backward.
+  void round_input(const RunContext& run, const ops::Fp8Source& x_NI) const;
+  void round_gradient(const RunContext& run, const ops::Fp8Source& dy_NO) const;
+  // Where the op that makes x_NI or dy_NO leaves its largest magnitude for a source that is measured; null views without eight bits.
+  TensorView input_amax(const RunContext& run) const;
+  TensorView gradient_amax(const RunContext& run) const;
+  bool is_fp8() const { return fp8_.is_on(); }
+
+  // In eight bits x_NI and dy_NO are taken as they were rounded, not looked at.
   //   y_NO (N, O), x_NI (N, I) in the compute dtype; = or += per mode
   void forward(const RunContext& run, TensorView y_NO, ConstTensorView x_NI, ops::WriteMode mode) const;
   // y = base + x w^T; base_NO (N, O), may be y
   void forward_onto(const RunContext& run, TensorView y_NO, ConstTensorView base_NO,
                     ConstTensorView x_NI) const;
-  // backward_input() comes right after backward_weight(), with the same dy.
   void backward_weight(const RunContext& run, ConstTensorView dy_NO, ConstTensorView x_NI) const;  // +=
   void backward_input(const RunContext& run, TensorView dx_NI, ConstTensorView dy_NO,
                       ops::WriteMode mode) const;
@@ -98,14 +109,15 @@ class RmsNorm {
                          std::int64_t groups);
 
   //   y, x (N, groups * width) float32; y may alias x unless backward follows
-  void forward(const RunContext& run, TensorView y, ConstTensorView x) const;
+  //   amax (1) = the largest |y|, or a null view
+  void forward(const RunContext& run, TensorView y, ConstTensorView x, TensorView amax = {}) const;
   //   dx = or += per mode; may alias dy; x is the forward's input. Adds to the gradient of its weight.
   void backward(const RunContext& run, TensorView dx, ConstTensorView dy, ConstTensorView x,
                 ops::WriteMode mode) const;
   // The same for heads that are rotated behind the norm: y and x (N, groups * width), y no alias of x; dheads holds the
-  // gradient of y on entry and that of x afterwards.
+  // gradient of y on entry and that of x afterwards; amax (1) = its largest magnitude, or a null view.
   void forward_rotated(const RunContext& run, TensorView y, ConstTensorView x) const;
-  void backward_rotated(const RunContext& run, TensorView dheads, ConstTensorView x) const;
+  void backward_rotated(const RunContext& run, TensorView dheads, ConstTensorView x, TensorView amax) const;
 
  private:
   TensorView rstd(const RunContext& run) const;

@@ -26,21 +26,34 @@ MlpBlock MlpBlock::declare(DeclareContext& ctx, const std::string& prefix) {
     ctx.buffers.push_back({name + "eps", block.xielu_.eps});
   }
   block.remakes_ = ctx.remakes && ctx.fp8 == nullptr;  // eight-bit layers keep their inputs rounded
-  block.active_ = ctx.add_activation(prefix + "active", shape_NF, ctx.remade());
+  block.active_ = ctx.add_activation(prefix + "active", shape_NF, ctx.kept_input());
   block.down_proj_ = Linear::declare(ctx, prefix + "down_proj", D, F, Initialization::kNormalScaledByDepth);
   return block;
 }
 
-void MlpBlock::forward(const RunContext& run, ConstTensorView x_ND) const {
+TensorView MlpBlock::input_amax(const RunContext& run) const {
+  return first_proj().input_amax(run);
+}
+
+void MlpBlock::forward(const RunContext& run, const ops::Fp8Source& x_ND) const {
+  const ConstTensorView x = x_ND.x_RC;
+  first_proj().round_input(run, x_ND);
   if (activation_ == Activation::kSwiglu) {
-    gate_proj_.forward(run, run.rows(gate_), x_ND, WriteMode::kOverwrite);
+    gate_proj_.forward(run, run.rows(gate_), x, WriteMode::kOverwrite);
   }
-  up_proj_.forward(run, run.rows(up_), x_ND, WriteMode::kOverwrite);
+  up_proj_.forward(run, run.rows(up_), x, WriteMode::kOverwrite);
   activate(run);
 }
 
 void MlpBlock::activate(const RunContext& run) const {
   const TensorView up_NF = run.rows(up_);
+  if (down_proj_.is_fp8()) {
+    down_proj_.round_input(run, activation_ == Activation::kSwiglu
+                                    ? ops::Fp8Source::swiglu(run.rows(gate_), up_NF)
+                                    : ops::Fp8Source::xielu(up_NF, run.view(alpha_p_.weight),
+                                                            run.view(alpha_n_.weight), xielu_));
+    return;
+  }
   const TensorView active_NF = run.rows(active_);
   if (activation_ == Activation::kSwiglu) {
     ops::swiglu_forward(run.ops, active_NF, run.rows(gate_), up_NF);
@@ -64,6 +77,7 @@ void MlpBlock::backward(const RunContext& run, TensorView dx_ND, ConstTensorView
     activate(run);
   }
   const TensorView up_NF = run.rows(up_);
+  down_proj_.round_gradient(run, dout_ND);
   down_proj_.backward_weight(run, dout_ND, run.rows(active_));
   // The activations are spent: their gradient takes their place, and the gate's that of the gate.
   const TensorView dup_NF = run.rows(active_);
@@ -71,14 +85,17 @@ void MlpBlock::backward(const RunContext& run, TensorView dx_ND, ConstTensorView
   if (activation_ == Activation::kSwiglu) {
     const TensorView dgate_NF = run.rows(gate_);
     ops::swiglu_backward(run.ops, dgate_NF, dup_NF, dup_NF, dgate_NF, up_NF);
+    gate_proj_.round_gradient(run, dgate_NF);
     gate_proj_.backward_weight(run, dgate_NF, x_ND);
     gate_proj_.backward_input(run, dx_ND, dgate_NF, mode);
+    up_proj_.round_gradient(run, dup_NF);
     mode = WriteMode::kAdd;
   } else {
     const TensorView alpha_p = run.view(alpha_p_.weight);
     const TensorView alpha_n = run.view(alpha_n_.weight);
     ops::xielu_backward(run.ops, {dup_NF, run.view(alpha_p_.gradient), run.view(alpha_n_.gradient), dup_NF,
-                                  up_NF, alpha_p, alpha_n, xielu_});
+                                  up_NF, alpha_p, alpha_n, xielu_, up_proj_.gradient_amax(run)});
+    up_proj_.round_gradient(run, ops::Fp8Source::measured(dup_NF));
   }
   up_proj_.backward_weight(run, dup_NF, x_ND);
   up_proj_.backward_input(run, dx_ND, dup_NF, mode);

@@ -15,8 +15,9 @@ class MlpBlock {
   static MlpBlock declare(DeclareContext& ctx, const std::string& prefix);
 
   // The activations, kept inside (=); project() turns them into the block's output.
-  //   x_ND (N, D) float32
-  void forward(const RunContext& run, ConstTensorView x_ND) const;
+  //   x_ND (N, D) float32; measured where its maker was given input_amax(), a null view without eight-bit layers
+  void forward(const RunContext& run, const ops::Fp8Source& x_ND) const;
+  TensorView input_amax(const RunContext& run) const;
   //   out_ND (N, D) float32, =
   void project(const RunContext& run, TensorView out_ND) const;
   // The same added to base_ND (N, D), which may be out_ND.
@@ -31,6 +32,7 @@ class MlpBlock {
 
  private:
   void activate(const RunContext& run) const;
+  const Linear& first_proj() const { return activation_ == Activation::kSwiglu ? gate_proj_ : up_proj_; }
 
   Activation activation_ = Activation::kXielu;
   ops::XieluConstants xielu_;

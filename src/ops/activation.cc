@@ -34,6 +34,7 @@ void xielu_backward(const OpContext& ctx, const XieluBackward& args) {
   check_view("xielu_backward: da_p", args.da_p, Shape{1}, DType::kFloat32);
   check_view("xielu_backward: da_n", args.da_n, Shape{1}, DType::kFloat32);
   check_activation("xielu_backward: dy_NF", args.dy_NF, args.x_NF.shape());
+  check_amax("xielu_backward: amax", args.amax, args.dx_NF);
   if (is_on_gpu(args.x_NF)) {
     cuda::xielu_backward(ctx, args);
     return;

@@ -28,6 +28,7 @@ struct XieluBackward {
   ConstTensorView dy_NF, x_NF;  // (N, F) float32
   ConstTensorView a_p, a_n;     // (1) float32
   XieluConstants constants;
+  TensorView amax{};  // (1) float32, = the largest |dx|, or a null view; on a GPU only
 };
 void xielu_backward(const OpContext& ctx, const XieluBackward& args);
 

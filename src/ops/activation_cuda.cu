@@ -1,4 +1,6 @@
 #include "ops/activation_backends.h"
+#include "ops/activation_cuda.cuh"
+#include "ops/amax_cuda.cuh"
 #include "ops/kernel_cuda.cuh"
 
 namespace cairn::ops::cuda {
@@ -8,30 +10,6 @@ constexpr int kThreads = 256;
 constexpr int kFinishThreads = 1024;
 constexpr int kBackwardVectors = 4;  // of one thread in xIELU's backward, read before the first is used
 
-struct Scalars {
-  float alpha_p, alpha_n, beta, eps;
-};
-
-__device__ float softplus(float x) {
-  return fmaxf(x, 0.0F) + log1pf(expf(-fabsf(x)));
-}
-
-__device__ Scalars read_scalars(const float* a_p, const float* a_n, XieluConstants constants) {
-  return {softplus(*a_p), constants.beta + softplus(*a_n), constants.beta, constants.eps};
-}
-
-// exp(x) - 1 for x <= 0: the series near 0, where the difference would lose digits; both are within 1e-7 of the value.
-__device__ float expm1_of_negative(float x) {
-  float series = 1.0F / 5040.0F;
-  series = fmaf(series, x, 1.0F / 720.0F);
-  series = fmaf(series, x, 1.0F / 120.0F);
-  series = fmaf(series, x, 1.0F / 24.0F);
-  series = fmaf(series, x, 1.0F / 6.0F);
-  series = fmaf(series, x, 0.5F);
-  series = fmaf(series * x, x, x);
-  return x > -0.35F ? series : __expf(x) - 1.0F;
-}
-
 template <class T, int Width>
 __global__ void xielu_forward_kernel(T* y, const T* x, const float* a_p, const float* a_n,
                                      XieluConstants constants, std::int64_t count) {
@@ -39,13 +17,12 @@ __global__ void xielu_forward_kernel(T* y, const T* x, const float* a_p, const f
   if (i >= count) {
     return;
   }
-  const Scalars s = read_scalars(a_p, a_n, constants);
+  const XieluScalars s = read_scalars(a_p, a_n, constants);
   float v[Width];
   load(x + i, v);
 #pragma unroll
   for (int k = 0; k < Width; ++k) {
-    const float negative = s.alpha_n * (expm1_of_negative(fminf(v[k], s.eps)) - v[k]);
-    v[k] = (v[k] > 0.0F ? s.alpha_p * v[k] * v[k] : negative) + s.beta * v[k];
+    v[k] = xielu(s, v[k]);
   }
   store(y + i, v);
 }
@@ -54,10 +31,10 @@ __global__ void xielu_forward_kernel(T* y, const T* x, const float* a_p, const f
 // softplus' derivative.
 template <class T, int Width>
 __global__ void __launch_bounds__(kThreads)
-    xielu_backward_kernel(T* dx, float* partial, const T* dy, const T* x, const float* a_p, const float* a_n,
-                          XieluConstants constants, std::int64_t count) {
+    xielu_backward_kernel(T* dx, float* partial, std::uint32_t* amax, const T* dy, const T* x,
+                          const float* a_p, const float* a_n, XieluConstants constants, std::int64_t count) {
   __shared__ float shared[32];
-  const Scalars s = read_scalars(a_p, a_n, constants);
+  const XieluScalars s = read_scalars(a_p, a_n, constants);
   const std::int64_t begin =
       (static_cast<std::int64_t>(blockIdx.x) * kBackwardVectors * kThreads + threadIdx.x) * Width;
   float v[kBackwardVectors][Width] = {};
@@ -72,6 +49,7 @@ __global__ void __launch_bounds__(kThreads)
   }
   float sum_p = 0.0F;
   float sum_n = 0.0F;
+  std::uint32_t largest = 0;
 #pragma unroll
   for (int j = 0; j < kBackwardVectors; ++j) {
 #pragma unroll
@@ -84,11 +62,15 @@ __global__ void __launch_bounds__(kThreads)
       // Between eps and 0 the argument of expm1 does not move.
       const float slope = at < s.eps ? exp_minus_one : -1.0F;
       d[j][k] *= (is_positive ? 2.0F * s.alpha_p * at : s.alpha_n * slope) + s.beta;
+      largest = max(largest, magnitude_bits(as_stored<T>(d[j][k])));
     }
     const std::int64_t i = begin + j * kThreads * Width;
     if (i < count) {
       store(dx + i, d[j]);
     }
+  }
+  if (amax != nullptr) {
+    raise_amax(amax, largest);
   }
   sum_p = block_sum(sum_p, shared);
   sum_n = block_sum(sum_n, shared);
@@ -134,7 +116,7 @@ __global__ void swiglu_forward_kernel(T* y, const T* gate, const T* up, std::int
   load(up + i, u);
 #pragma unroll
   for (int k = 0; k < Width; ++k) {
-    u[k] *= g[k] / (1.0F + expf(-g[k]));
+    u[k] = swiglu(g[k], u[k]);
   }
   store(y + i, u);
 }
@@ -190,13 +172,14 @@ void xielu_forward(const OpContext& ctx, TensorView y_NF, ConstTensorView x_NF, 
 
 void xielu_backward(const OpContext& ctx, const XieluBackward& args) {
   float* const partial = pointer<float>(ctx.workspace);
+  std::uint32_t* const amax = start_amax(ctx, args.amax);
   for_elements(args.x_NF, [&](auto element, auto width, unsigned /*grid*/, std::int64_t count) {
     using T = decltype(element);
     const unsigned blocks = grid_of(count, std::int64_t{kBackwardVectors} * kThreads * width);
     CHECK(std::int64_t{blocks} * 8 <= ctx.workspace.num_bytes(),
           "xielu_backward: too many elements for the workspace");
     xielu_backward_kernel<T, width><<<blocks, kThreads, 0, stream_of(ctx)>>>(
-        pointer<T>(args.dx_NF), partial, pointer<T>(args.dy_NF), pointer<T>(args.x_NF),
+        pointer<T>(args.dx_NF), partial, amax, pointer<T>(args.dy_NF), pointer<T>(args.x_NF),
         pointer<float>(args.a_p), pointer<float>(args.a_n), args.constants, count);
     xielu_weight_finish_kernel<<<2, kFinishThreads, 0, stream_of(ctx)>>>(
         pointer<float>(args.da_p), pointer<float>(args.da_n), partial, pointer<float>(args.a_p),

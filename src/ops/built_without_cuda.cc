@@ -113,7 +113,8 @@ void linear_backward_weight(const OpContext& /*ctx*/, TensorView /*dw_OI*/, Cons
   built_without_cuda("linear_backward_weight");
 }
 void rms_norm_forward(const OpContext& /*ctx*/, TensorView /*y_ND*/, TensorView /*rstd_N*/,
-                      ConstTensorView /*x_ND*/, ConstTensorView /*weight_D*/, float /*eps*/) {
+                      ConstTensorView /*x_ND*/, ConstTensorView /*weight_D*/, float /*eps*/,
+                      TensorView /*amax*/) {
   built_without_cuda("rms_norm_forward");
 }
 void rms_norm_backward(const OpContext& /*ctx*/, const RmsNormBackward& /*args*/) {
@@ -147,11 +148,14 @@ void argmax_rows(const OpContext& /*ctx*/, TensorView /*predicted_N*/, ConstTens
 }
 
 void fp8_round(const OpContext& /*ctx*/, const Fp8Tensor& /*rows*/, const Fp8Tensor& /*columns*/,
-               ConstTensorView /*x_RC*/) {
+               const Fp8Source& /*x*/) {
   built_without_cuda("fp8_round");
 }
-void fp8_multiply(const OpContext& /*ctx*/, TensorView /*c_MN*/, const ConstFp8Tensor& /*a_MK*/,
-                  const ConstFp8Tensor& /*b_NK*/, Fp8Sums /*sums*/, WriteMode /*mode*/) {
+void fp8_measure(const OpContext& /*ctx*/, TensorView /*amax*/, ConstTensorView /*x_RC*/) {
+  built_without_cuda("fp8_measure");
+}
+void fp8_multiply(const OpContext& /*ctx*/, TensorView /*c_MN*/, ConstTensorView /*base_MN*/,
+                  const ConstFp8Tensor& /*a_MK*/, const ConstFp8Tensor& /*b_NK*/, Fp8Sums /*sums*/) {
   built_without_cuda("fp8_multiply");
 }
 

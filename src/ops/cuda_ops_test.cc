@@ -232,7 +232,7 @@ TEST_P(CudaOps, TunedProducts) {
   EXPECT_EQ(product_choices(*device_), choices);
   Bench second(device_.get(), dtype());
   EXPECT_EQ(run(second), expected);
-  EXPECT_FALSE(use_product_choices(*device_, "cairn product choices 1, cublasLt 1, another GPU\n").ok());
+  EXPECT_FALSE(use_product_choices(*device_, "cairn product choices 2, cublasLt 1, another GPU\n").ok());
   EXPECT_FALSE(use_product_choices(*device_, choices + "1 2 3 : zz\n").ok());
 }
 
@@ -385,8 +385,8 @@ class Fp8Ops : public CudaOps {
   struct Rounded {
     Fp8Tensor rows, columns;
   };
-  static Rounded round(Bench& b, const TensorView& x, Fp8Format format) {
-    const std::int64_t R = x.dim(0), C = x.dim(1);
+  static Rounded round(Bench& b, const Fp8Source& x, Fp8Format format) {
+    const std::int64_t R = x.x_RC.dim(0), C = x.x_RC.dim(1);
     const TensorView scale = b.put_float(Floats(2, 7.0F), {2});
     const Rounded rounded{{b.take(Shape{R, C}, DType::kUint8), scale, format},
                           {b.take(Shape{C, R}, DType::kUint8), scale, format}};
@@ -436,6 +436,72 @@ TEST_P(Fp8Ops, RoundsToTheNearestAsItLiesAndTransposed) {
   }
 }
 
+// Each activation rounded at once against the same one written by its op and then rounded: they differ by what the op's output
+// dtype takes away, which can move an element to the next eight-bit number.
+TEST_P(Fp8Ops, RoundsActivationsAsTheirOpsWriteThem) {
+  const Shape shape{144, 272};
+  const Floats x = floats(shape.num_elements(), 2.0), gate = floats(shape.num_elements(), 2.0);
+  for (const Fp8Source::Kind kind : {Fp8Source::Kind::kXielu, Fp8Source::Kind::kSwiglu}) {
+    Bench b(device_.get(), dtype());
+    const TensorView up = b.put(x, shape), gates = b.put(gate, shape), y = b.take(shape, dtype());
+    const TensorView a_p = b.put_float({0.3F}, {1}), a_n = b.put_float({-0.2F}, {1});
+    const XieluConstants constants;
+    if (kind == Fp8Source::Kind::kXielu) {
+      xielu_forward(b.context(), y, up, a_p, a_n, constants);
+    } else {
+      swiglu_forward(b.context(), y, gates, up);
+    }
+    const Rounded written = round(b, y, Fp8Format::kE4M3);
+    const Rounded at_once = round(b,
+                                  kind == Fp8Source::Kind::kXielu ? Fp8Source::xielu(up, a_p, a_n, constants)
+                                                                  : Fp8Source::swiglu(gates, up),
+                                  Fp8Format::kE4M3);
+    const std::vector<double> expected = values(b, written.rows), rows = values(b, at_once.rows);
+    const std::vector<double> columns = values(b, at_once.columns);
+    for (std::int64_t r = 0; r < shape.dim(0); ++r) {
+      for (std::int64_t c = 0; c < shape.dim(1); ++c) {
+        const auto at = static_cast<std::size_t>(r * shape.dim(1) + c);
+        ASSERT_NEAR(rows[at], expected[at], 0.13 * std::abs(expected[at]) + 1e-4) << r << ' ' << c;
+        ASSERT_EQ(columns[static_cast<std::size_t>(c * shape.dim(0) + r)], rows[at]) << r << ' ' << c;
+      }
+    }
+  }
+}
+
+// What ops leave of the largest magnitude is that of what they wrote.
+TEST_P(Fp8Ops, OpsGatherTheLargestMagnitudeOfTheirOutput) {
+  const std::int64_t N = 96, H = 3, C = 128, D = 384;
+  Bench b(device_.get(), dtype());
+  const auto expect_largest = [&](const TensorView& amax, const TensorView& written) {
+    float largest = 0.0F;
+    for (const float value : b.get(written)) {
+      largest = std::max(largest, std::abs(value));
+    }
+    const TensorView measured = b.put_float({7.0F}, {1});
+    fp8_measure(b.context(), measured, written);
+    EXPECT_EQ(b.get(amax)[0], largest);
+    EXPECT_EQ(b.get(measured)[0], largest);
+  };
+  const TensorView x = b.put(floats(N * D), {N, D}), y = b.take(Shape{N, D}, dtype()),
+                   rstd = b.put_float(Floats(96), {N});
+  const TensorView weight = b.put_float(master_floats(D), {D}), amax = b.put_float({7.0F}, {1});
+  rms_norm_forward(b.context(), y, rstd, x, weight, 1e-5F, amax);
+  expect_largest(amax, y);
+
+  const TensorView dx = b.put(floats(N * D), {N, D}), a = b.put_float({0.3F, 0.0F, 0.0F}, {3});
+  xielu_backward(b.context(), {dx, a.rows(1, 1), a.rows(2, 1), dx, x, a.rows(0, 1), a.rows(0, 1), {}, amax});
+  expect_largest(amax, dx);
+
+  const TensorView heads = b.put(floats(N * D), {N, H, C}), dheads = b.put(floats(N * D), {N, H, C});
+  const TensorView head_weight = b.put_float(master_floats(C), {C}), dweight = b.put_float(Floats(128), {C});
+  const TensorView head_rstd = b.put_float(Floats(288, 1.5F), {N * H});
+  const TensorView table = b.put_float(Floats(64, 0.6F), {1, C / 2});
+  const TensorView positions = b.put_ids(Indices(96, 0), {N});
+  norm_rope_backward(b.context(),
+                     {dheads, dweight, heads, head_weight, head_rstd, {positions, table, table}, amax});
+  expect_largest(amax, dheads.reshape(Shape{N, D}));
+}
+
 TEST_P(Fp8Ops, ZerosAndWhatIsNotFinite) {
   Bench b(device_.get(), dtype());
   const Rounded zeros = round(b, b.put(Floats(256), {16, 16}), Fp8Format::kE4M3);
@@ -458,9 +524,9 @@ TEST_P(Fp8Ops, ProductsAreThoseOfTheRoundedNumbers) {
     const ConstFp8Tensor right{w_8.rows.elements, w_8.rows.scale, Fp8Format::kE4M3};
     const TensorView written = b.put(before, {M, N}), added = b.put(before, {M, N}),
                      again = b.put(before, {M, N});
-    fp8_multiply(b.context(), written, left, right, Fp8Sums::kExact, WriteMode::kOverwrite);
-    fp8_multiply(b.context(), again, left, right, Fp8Sums::kExact, WriteMode::kOverwrite);
-    fp8_multiply(b.context(), added, left, right, Fp8Sums::kFast, WriteMode::kAdd);
+    fp8_multiply(b.context(), written, {}, left, right, Fp8Sums::kExact);
+    fp8_multiply(b.context(), again, {}, left, right, Fp8Sums::kExact);
+    fp8_multiply(b.context(), added, added, left, right, Fp8Sums::kFast);
     const std::vector<double> av = values(b, a_8.rows), wv = values(b, w_8.rows);
     const Floats y = b.get(written), sum = b.get(added);
     EXPECT_EQ(y, b.get(again));

@@ -2,6 +2,8 @@
 
 #include <cuda_fp8.h>
 
+#include "ops/activation_cuda.cuh"
+#include "ops/amax_cuda.cuh"
 #include "ops/fp8_backends.h"
 #include "ops/kernel_cuda.cuh"
 
@@ -14,38 +16,68 @@ constexpr int kTileWords = kTile / 4;  // four elements each
 constexpr int kWidth = 8;              // elements of a load
 constexpr int kAmaxBlocks = 1056;      // eight per multiprocessor
 
-// Bits of non-negative floats, infinities and NaN among them, order as integers: the largest has one value whatever the
-// order of comparing.
-__device__ inline std::uint32_t magnitude_bits(float x) {
-  return __float_as_uint(x) & 0x7FFFFFFFU;
-}
+// What the kernels round: a thread opens it once and reads kWidth numbers from element i on.
+template <class T>
+struct PlainReader {
+  const T* x;
+  __device__ const PlainReader& open() const { return *this; }
+  __device__ void read(std::int64_t i, float (&values)[kWidth]) const { load(x + i, values); }
+};
 
 template <class T>
-__global__ void __launch_bounds__(kThreads) amax_kernel(std::uint32_t* amax, const T* x, std::int64_t count) {
-  __shared__ std::uint32_t warp_largest[kThreads / 32];
+struct OpenXieluReader {
+  const T* x;
+  XieluScalars scalars;
+  __device__ void read(std::int64_t i, float (&values)[kWidth]) const {
+    load(x + i, values);
+#pragma unroll
+    for (float& value : values) {
+      value = xielu(scalars, value);
+    }
+  }
+};
+template <class T>
+struct XieluReader {
+  const T* x;
+  const float* a_p;
+  const float* a_n;
+  XieluConstants constants;
+  __device__ OpenXieluReader<T> open() const { return {x, read_scalars(a_p, a_n, constants)}; }
+};
+
+template <class T>
+struct SwigluReader {
+  const T* gate;
+  const T* up;
+  __device__ const SwigluReader& open() const { return *this; }
+  __device__ void read(std::int64_t i, float (&values)[kWidth]) const {
+    float gates[kWidth];
+    load(gate + i, gates);
+    load(up + i, values);
+#pragma unroll
+    for (int k = 0; k < kWidth; ++k) {
+      values[k] = swiglu(gates[k], values[k]);
+    }
+  }
+};
+
+template <class Reader>
+__global__ void __launch_bounds__(kThreads)
+    amax_kernel(std::uint32_t* amax, Reader reader, std::int64_t count) {
+  const auto x = reader.open();
   std::uint32_t largest = 0;
   const std::int64_t stride = static_cast<std::int64_t>(gridDim.x) * kThreads * kWidth;
 #pragma unroll 4
   for (std::int64_t i = (static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x) * kWidth; i < count;
        i += stride) {
     float values[kWidth];
-    load(x + i, values);
+    x.read(i, values);
 #pragma unroll
     for (const float value : values) {
       largest = max(largest, magnitude_bits(value));
     }
   }
-  largest = __reduce_max_sync(0xffffffffU, largest);
-  if (threadIdx.x % 32 == 0) {
-    warp_largest[threadIdx.x / 32] = largest;
-  }
-  __syncthreads();
-  if (threadIdx.x == 0) {
-    for (const std::uint32_t other : warp_largest) {
-      largest = max(largest, other);
-    }
-    atomicMax(amax, largest);
-  }
+  raise_amax(amax, largest);
 }
 
 template <Fp8Format Format>
@@ -76,10 +108,11 @@ __device__ inline void transpose_bytes(std::uint32_t (&w)[4]) {
 }
 
 // scale[1] holds the largest magnitude; the first block writes the factor before it, where cuBLASLt finds it aligned.
-template <class T, Fp8Format Format>
+template <class Reader, Fp8Format Format>
 __global__ void __launch_bounds__(kThreads)
-    round_kernel(std::uint8_t* rows, std::uint8_t* columns, float* scale, const T* x, std::int64_t R,
+    round_kernel(std::uint8_t* rows, std::uint8_t* columns, float* scale, Reader reader, std::int64_t R,
                  std::int64_t C) {
+  const auto x = reader.open();
   __shared__ std::uint32_t tile[kTile * kTileWords];
   constexpr float kLargest = Format == Fp8Format::kE4M3 ? 448.0F : 57344.0F;
   const float amax = scale[1];
@@ -100,7 +133,7 @@ __global__ void __launch_bounds__(kThreads)
     const std::int64_t row = first_row + tile_row;
     if (row < R && column < C) {
       float values[kWidth];
-      load(x + row * C + column, values);
+      x.read(row * C + column, values);
       const uint2 packed = {four_rounded<Format>(values, inverse), four_rounded<Format>(values + 4, inverse)};
       if (rows != nullptr) {
         *reinterpret_cast<uint2*>(rows + row * C + column) = packed;
@@ -140,36 +173,57 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-}  // namespace
+template <class Reader>
+void measure(const OpContext& ctx, std::uint32_t* amax, Reader reader, std::int64_t count) {
+  const std::int64_t blocks = std::min<std::int64_t>(kAmaxBlocks, grid_of(count, kThreads * kWidth));
+  amax_kernel<<<static_cast<unsigned>(blocks), kThreads, 0, stream_of(ctx)>>>(amax, reader, count);
+}
 
-void fp8_round(const OpContext& ctx, const Fp8Tensor& rows, const Fp8Tensor& columns, ConstTensorView x_RC) {
-  const std::int64_t R = x_RC.dim(0);
-  const std::int64_t C = x_RC.dim(1);
-  if (x_RC.num_elements() == 0) {
-    return;
-  }
-  std::byte* const amax = rows.scale.bytes() + sizeof(float);
-  cudaMemsetAsync(amax, 0, sizeof(float), stream_of(ctx));
-  ctx.device->check_launch("fp8_round");
-  const dim3 grid(grid_of(C, kTile), grid_of(R, kTile));
-  for_dtype(x_RC.dtype(), [&](auto element) {
+// Calls body(reader) with what x says is to be rounded.
+template <class Body>
+void for_reader(const Fp8Source& x, Body&& body) {
+  for_dtype(x.x_RC.dtype(), [&](auto element) {
     using T = decltype(element);
-    const unsigned blocks =
-        static_cast<unsigned>(std::min<std::int64_t>(kAmaxBlocks, grid_of(R * C, kThreads * kWidth)));
-    amax_kernel<T><<<blocks, kThreads, 0, stream_of(ctx)>>>(reinterpret_cast<std::uint32_t*>(amax),
-                                                            pointer<T>(x_RC), R * C);
-    const auto launch = [&](auto kernel) {
-      kernel<<<grid, kThreads, 0, stream_of(ctx)>>>(pointer<std::uint8_t>(rows.elements),
-                                                    pointer<std::uint8_t>(columns.elements),
-                                                    pointer<float>(rows.scale), pointer<T>(x_RC), R, C);
-    };
-    if (rows.format == Fp8Format::kE4M3) {
-      launch(&round_kernel<T, Fp8Format::kE4M3>);
-    } else {
-      launch(&round_kernel<T, Fp8Format::kE5M2>);
+    switch (x.kind) {
+      case Fp8Source::Kind::kPlain:
+        body(PlainReader<T>{pointer<T>(x.x_RC)});
+        return;
+      case Fp8Source::Kind::kXielu:
+        body(XieluReader<T>{pointer<T>(x.x_RC), pointer<float>(x.a_p), pointer<float>(x.a_n), x.constants});
+        return;
+      case Fp8Source::Kind::kSwiglu:
+        body(SwigluReader<T>{pointer<T>(x.gate_RC), pointer<T>(x.x_RC)});
+        return;
     }
   });
+}
+
+}  // namespace
+
+void fp8_round(const OpContext& ctx, const Fp8Tensor& rows, const Fp8Tensor& columns, const Fp8Source& x) {
+  const std::int64_t R = x.x_RC.dim(0);
+  const std::int64_t C = x.x_RC.dim(1);
+  if (R * C == 0) {
+    return;
+  }
+  const dim3 grid(grid_of(C, kTile), grid_of(R, kTile));
+  for_reader(x, [&](auto reader) {
+    using Reader = decltype(reader);
+    if (!x.is_measured) {
+      measure(ctx, start_amax(ctx, rows.amax()), reader, R * C);
+    }
+    const auto kernel = rows.format == Fp8Format::kE4M3 ? &round_kernel<Reader, Fp8Format::kE4M3>
+                                                        : &round_kernel<Reader, Fp8Format::kE5M2>;
+    kernel<<<grid, kThreads, 0, stream_of(ctx)>>>(pointer<std::uint8_t>(rows.elements),
+                                                  pointer<std::uint8_t>(columns.elements),
+                                                  pointer<float>(rows.scale), reader, R, C);
+  });
   ctx.device->check_launch("fp8_round");
+}
+
+void fp8_measure(const OpContext& ctx, TensorView amax, ConstTensorView x_RC) {
+  for_reader(x_RC, [&](auto reader) { measure(ctx, start_amax(ctx, amax), reader, x_RC.num_elements()); });
+  ctx.device->check_launch("fp8_measure");
 }
 
 }  // namespace cairn::ops::cuda

@@ -1,313 +1,38 @@
-// Matrix products by cuBLASLt: float32 (never TF32) or bfloat16 factors, sums in float32. Row-major matrices are
+// The products of a linear layer on a GPU: float32 (never TF32) or bfloat16 factors, sums in float32. Row-major matrices are
 // handed over as their transposes, which are column-major in the same bytes.
-#include <algorithm>
-#include <array>
-#include <limits>
-#include <map>
-#include <sstream>
-#include <string>
-#include <utility>
-#include <vector>
-
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
-#include <cublasLt.h>
-#include <cuda_runtime_api.h>
-
-#include "base/check.h"
+#include "ops/cublas_product_cuda.h"
 #include "ops/gemm_backends.h"
 
 namespace cairn::ops::cuda {
 namespace {
 
-// c (m, n), column-major, = op(a) op(b), plus `base` unless that is a null view.
-struct Product {
-  TensorView c;
-  ConstTensorView base;
-  ConstTensorView a, b;
-  std::int64_t m, n, k;
-  bool transposes_a, transposes_b;
-};
-
-cudaDataType_t cuda_type(DType dtype) {
-  CHECK(dtype == DType::kFloat32 || dtype == DType::kBFloat16, "the GPU computes in float32 or bfloat16");
-  return dtype == DType::kFloat32 ? CUDA_R_32F : CUDA_R_16BF;
-}
-
-void check(cublasStatus_t status) {
-  CHECK(status == CUBLAS_STATUS_SUCCESS, std::string("cublasLt: ") + cublasLtGetStatusString(status));
-}
-
-// The widest alignment, up to 16 bytes, that an address has.
-std::uint32_t alignment(const std::byte* data) {
-  const auto address = reinterpret_cast<std::uintptr_t>(data);
-  return static_cast<std::uint32_t>(std::min<std::uintptr_t>(address & (~address + 1), 16));
-}
-
-// All that a choice may depend on.
-using Key = std::array<std::int64_t, 12>;
-
-Key key_of(const OpContext& ctx, const Product& p) {
-  const auto base_alignment = p.base.is_null() ? 0 : alignment(p.base.bytes());
-  return {p.m,
-          p.n,
-          p.k,
-          p.transposes_a ? 1 : 0,
-          p.transposes_b ? 1 : 0,
-          static_cast<std::int64_t>(p.a.dtype()),
-          static_cast<std::int64_t>(p.c.dtype()),
-          alignment(p.a.bytes()),
-          alignment(p.b.bytes()),
-          alignment(p.c.bytes()),
-          base_alignment,
-          ctx.workspace.num_bytes()};
-}
-
-// One product as cuBLASLt sees it: factors, layouts, and the kernels that it offers.
-class Description {
- public:
-  explicit Description(const Product& p) {
-    check(cublasLtMatmulDescCreate(&description_, CUBLAS_COMPUTE_32F, CUDA_R_32F));
-    const cublasOperation_t a_op = p.transposes_a ? CUBLAS_OP_T : CUBLAS_OP_N;
-    const cublasOperation_t b_op = p.transposes_b ? CUBLAS_OP_T : CUBLAS_OP_N;
-    check(cublasLtMatmulDescSetAttribute(description_, CUBLASLT_MATMUL_DESC_TRANSA, &a_op, sizeof(a_op)));
-    check(cublasLtMatmulDescSetAttribute(description_, CUBLASLT_MATMUL_DESC_TRANSB, &b_op, sizeof(b_op)));
-    a_ = layout(p.a.dtype(), p.transposes_a ? p.k : p.m, p.transposes_a ? p.m : p.k);
-    b_ = layout(p.b.dtype(), p.transposes_b ? p.n : p.k, p.transposes_b ? p.k : p.n);
-    c_ = layout(p.c.dtype(), p.m, p.n);
-  }
-  Description(const Description&) = delete;
-  Description& operator=(const Description&) = delete;
-  ~Description() {
-    cublasLtMatrixLayoutDestroy(a_);
-    cublasLtMatrixLayoutDestroy(b_);
-    cublasLtMatrixLayoutDestroy(c_);
-    cublasLtMatmulDescDestroy(description_);
-  }
-
-  cublasStatus_t run(const OpContext& ctx, const Product& p, const cublasLtMatmulAlgo_t& algorithm) const {
-    const float alpha = 1.0F;
-    const float beta = p.base.is_null() ? 0.0F : 1.0F;
-    const void* const base = p.base.is_null() ? p.c.bytes() : p.base.bytes();
-    return cublasLtMatmul(static_cast<cublasLtHandle_t>(ctx.device->blas()), description_, &alpha,
-                          p.a.bytes(), a_, p.b.bytes(), b_, &beta, base, c_, p.c.bytes(), c_, &algorithm,
-                          ctx.workspace.bytes(), static_cast<std::size_t>(ctx.workspace.num_bytes()),
-                          static_cast<cudaStream_t>(ctx.device->stream()));
-  }
-
-  // The library's candidates, its favourite first: none that adds in varying order.
-  std::vector<cublasLtMatmulAlgo_t> candidates(const OpContext& ctx, const Product& p, int count) const {
-    cublasLtMatmulPreference_t preference = nullptr;
-    check(cublasLtMatmulPreferenceCreate(&preference));
-    const auto set = [&](cublasLtMatmulPreferenceAttributes_t attribute, const auto& value) {
-      check(cublasLtMatmulPreferenceSetAttribute(preference, attribute, &value, sizeof(value)));
-    };
-    const auto workspace_bytes = static_cast<std::size_t>(ctx.workspace.num_bytes());
-    const std::uint32_t reductions =
-        CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE | CUBLASLT_REDUCTION_SCHEME_OUTPUT_TYPE;
-    set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, workspace_bytes);
-    set(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, reductions);
-    set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, alignment(p.a.bytes()));
-    set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, alignment(p.b.bytes()));
-    set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES,
-        alignment(p.base.is_null() ? p.c.bytes() : p.base.bytes()));
-    set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignment(p.c.bytes()));
-    std::vector<cublasLtMatmulHeuristicResult_t> results(static_cast<std::size_t>(count));
-    int num_results = 0;
-    check(cublasLtMatmulAlgoGetHeuristic(static_cast<cublasLtHandle_t>(ctx.device->blas()), description_, a_,
-                                         b_, c_, c_, preference, count, results.data(), &num_results));
-    check(cublasLtMatmulPreferenceDestroy(preference));
-    std::vector<cublasLtMatmulAlgo_t> algorithms;
-    algorithms.reserve(static_cast<std::size_t>(num_results));
-    for (int i = 0; i < num_results; ++i) {
-      algorithms.push_back(results[static_cast<std::size_t>(i)].algo);
-    }
-    CHECK(!algorithms.empty(), "cublasLt knows no algorithm for a matrix product");
-    return algorithms;
-  }
-
- private:
-  static cublasLtMatrixLayout_t layout(DType dtype, std::int64_t rows, std::int64_t columns) {
-    cublasLtMatrixLayout_t made = nullptr;
-    check(cublasLtMatrixLayoutCreate(&made, cuda_type(dtype), static_cast<std::uint64_t>(rows),
-                                     static_cast<std::uint64_t>(columns), rows));
-    return made;
-  }
-
-  cublasLtMatmulDesc_t description_ = nullptr;
-  cublasLtMatrixLayout_t a_ = nullptr, b_ = nullptr, c_ = nullptr;
-};
-
-struct Plan {
-  explicit Plan(const Product& p) : description(p) {}
-  Description description;
-  cublasLtMatmulAlgo_t algorithm{};
-};
-
-// Of one device.
-struct Products {
-  std::map<Key, Plan> plans;
-  std::map<Key, cublasLtMatmulAlgo_t> choices;  // tuned, or read from a file
-  bool is_tuning = false;
-};
-
-// Milliseconds of one run after a first one; infinite where the kernel refuses.
-float measure_ms(const OpContext& ctx, const Product& p, const Description& description,
-                 const cublasLtMatmulAlgo_t& algorithm) {
-  constexpr int kRuns = 3;
-  const auto stream = static_cast<cudaStream_t>(ctx.device->stream());
-  if (description.run(ctx, p, algorithm) != CUBLAS_STATUS_SUCCESS) {
-    return std::numeric_limits<float>::infinity();
-  }
-  cudaEvent_t begin = nullptr;
-  cudaEvent_t end = nullptr;
-  cudaEventCreate(&begin);
-  cudaEventCreate(&end);
-  cudaEventRecord(begin, stream);
-  for (int i = 0; i < kRuns; ++i) {
-    check(description.run(ctx, p, algorithm));
-  }
-  cudaEventRecord(end, stream);
-  float elapsed_ms = std::numeric_limits<float>::infinity();
-  if (cudaEventSynchronize(end) == cudaSuccess) {
-    cudaEventElapsedTime(&elapsed_ms, begin, end);
-  }
-  cudaEventDestroy(begin);
-  cudaEventDestroy(end);
-  ctx.device->check_launch("tuning of a matrix product");
-  return elapsed_ms / kRuns;
-}
-
-// The fastest candidate. The library's favourite stays unless another is clearly faster.
-cublasLtMatmulAlgo_t tuned(const OpContext& ctx, const Product& p, const Description& description) {
-  constexpr int kCandidates = 32;
-  constexpr float kClearly = 0.99F;
-  const std::vector<cublasLtMatmulAlgo_t> candidates = description.candidates(ctx, p, kCandidates);
-  std::size_t best = 0;
-  float best_ms = measure_ms(ctx, p, description, candidates[0]) * kClearly;
-  for (std::size_t i = 1; i < candidates.size(); ++i) {
-    const float ms = measure_ms(ctx, p, description, candidates[i]);
-    if (ms < best_ms) {
-      best = i;
-      best_ms = ms;
-    }
-  }
-  return candidates[best];
-}
-
-Plan& plan_of(const OpContext& ctx, const Product& p) {
-  Products& products = ctx.device->op_state<Products>();
-  const Key key = key_of(ctx, p);
-  const auto choice = products.choices.find(key);
-  const auto known = products.plans.find(key);
-  if (known != products.plans.end() && (choice != products.choices.end() || !products.is_tuning)) {
-    return known->second;
-  }
-  Plan& plan = products.plans.try_emplace(key, p).first->second;
-  if (choice != products.choices.end()) {
-    plan.algorithm = choice->second;
-  } else if (products.is_tuning) {
-    plan.algorithm = tuned(ctx, p, plan.description);
-    products.choices[key] = plan.algorithm;
-  } else {
-    plan.algorithm = plan.description.candidates(ctx, p, 1).front();
-  }
-  return plan;
-}
-
-void multiply(const OpContext& ctx, const Product& p) {
-  CHECK(ctx.device != nullptr, "an op on a GPU's tensors needs the GPU in its context");
-  if (p.m == 0 || p.n == 0) {
-    return;
-  }
-  const Plan& plan = plan_of(ctx, p);
-  check(plan.description.run(ctx, p, plan.algorithm));
-  ctx.device->check_launch("gemm");
-}
-
 ConstTensorView base_of(const TensorView& c, WriteMode mode) {
   return mode == WriteMode::kAdd ? ConstTensorView(c) : ConstTensorView();
 }
-
-constexpr std::string_view kChoicesFormat = "cairn product choices 1";
-
-// The first line of a file of choices: what they are valid for.
-std::string choices_header(const CudaDevice& device) {
-  return fmt::format("{}, cublasLt {}, {}", kChoicesFormat, cublasLtGetVersion(), device.name());
-}
-
-constexpr std::size_t kAlgorithmWords = std::size(cublasLtMatmulAlgo_t{}.data);
 
 }  // namespace
 
 void linear_forward(const OpContext& ctx, TensorView y_NO, ConstTensorView x_NI, ConstTensorView w_OI,
                     WriteMode mode) {
-  multiply(ctx, {y_NO, base_of(y_NO, mode), w_OI, x_NI, w_OI.dim(0), x_NI.dim(0), x_NI.dim(1), true, false});
+  multiply(ctx,
+           {y_NO, base_of(y_NO, mode), {w_OI}, {x_NI}, w_OI.dim(0), x_NI.dim(0), x_NI.dim(1), true, false});
 }
 
 void linear_forward_onto(const OpContext& ctx, TensorView y_NO, ConstTensorView base_NO, ConstTensorView x_NI,
                          ConstTensorView w_OI) {
-  multiply(ctx, {y_NO, base_NO, w_OI, x_NI, w_OI.dim(0), x_NI.dim(0), x_NI.dim(1), true, false});
+  multiply(ctx, {y_NO, base_NO, {w_OI}, {x_NI}, w_OI.dim(0), x_NI.dim(0), x_NI.dim(1), true, false});
 }
 
 void linear_backward_input(const OpContext& ctx, TensorView dx_NI, ConstTensorView dy_NO,
                            ConstTensorView w_OI, WriteMode mode) {
-  multiply(ctx,
-           {dx_NI, base_of(dx_NI, mode), w_OI, dy_NO, w_OI.dim(1), dy_NO.dim(0), dy_NO.dim(1), false, false});
+  multiply(
+      ctx,
+      {dx_NI, base_of(dx_NI, mode), {w_OI}, {dy_NO}, w_OI.dim(1), dy_NO.dim(0), dy_NO.dim(1), false, false});
 }
 
 void linear_backward_weight(const OpContext& ctx, TensorView dw_OI, ConstTensorView dy_NO,
                             ConstTensorView x_NI) {
-  multiply(ctx, {dw_OI, dw_OI, x_NI, dy_NO, x_NI.dim(1), dy_NO.dim(1), x_NI.dim(0), false, true});
-}
-
-void set_product_tuning(CudaDevice& device, bool is_on) {
-  device.op_state<Products>().is_tuning = is_on;
-}
-
-std::string product_choices(CudaDevice& device) {
-  std::string text = choices_header(device) + "\n";
-  for (const auto& [key, algorithm] : device.op_state<Products>().choices) {
-    text += fmt::format("{} :", fmt::join(key, " "));
-    for (const std::uint64_t word : algorithm.data) {
-      text += fmt::format(" {:016x}", word);
-    }
-    text += "\n";
-  }
-  return text;
-}
-
-Status use_product_choices(CudaDevice& device, std::string_view text) {
-  std::istringstream lines{std::string(text)};
-  std::string line;
-  std::getline(lines, line);
-  if (line != choices_header(device)) {
-    return bad_config(fmt::format("the choices of matrix products are for \"{}\", here is \"{}\"", line,
-                                  choices_header(device)));
-  }
-  std::map<Key, cublasLtMatmulAlgo_t> choices;
-  while (std::getline(lines, line)) {
-    std::istringstream words(line);
-    Key key{};
-    cublasLtMatmulAlgo_t algorithm{};
-    std::string colon;
-    std::string rest;
-    for (std::int64_t& number : key) {
-      words >> number;
-    }
-    words >> colon >> std::hex;
-    for (std::size_t i = 0; i < kAlgorithmWords; ++i) {
-      words >> algorithm.data[i];
-    }
-    if (!words || colon != ":" || (words >> rest)) {
-      return bad_config(fmt::format("not a choice of a matrix product: \"{}\"", line));
-    }
-    choices[key] = algorithm;
-  }
-  device.op_state<Products>().choices = std::move(choices);
-  device.op_state<Products>().plans.clear();
-  return ok_status();
+  multiply(ctx, {dw_OI, dw_OI, {x_NI}, {dy_NO}, x_NI.dim(1), dy_NO.dim(1), x_NI.dim(0), false, true});
 }
 
 }  // namespace cairn::ops::cuda

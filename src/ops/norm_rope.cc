@@ -1,5 +1,6 @@
 #include "ops/norm_rope.h"
 
+#include "ops/fp8.h"
 #include "ops/norm_rope_backends.h"
 #include "ops/op_check.h"
 #include "ops/rms_norm.h"
@@ -50,6 +51,7 @@ void norm_rope_backward(const OpContext& ctx, const NormRopeBackward& args) {
   check_heads(args.x_NHC, args.rstd, args.weight_C, args.rope);
   check_activation("norm_rope_backward: dx_NHC", args.dx_NHC, args.x_NHC.shape());
   check_view("norm_rope_backward: dweight_C", args.dweight_C, args.weight_C.shape(), DType::kFloat32);
+  check_amax("norm_rope_backward: amax", args.amax, args.dx_NHC);
   if (has_kernel(args.x_NHC)) {
     cuda::norm_rope_backward(ctx, args);
     return;
@@ -59,6 +61,9 @@ void norm_rope_backward(const OpContext& ctx, const NormRopeBackward& args) {
   const TensorView heads = args.dx_NHC.reshape(rows);
   rms_norm_backward(ctx, {heads, args.dweight_C, heads, args.x_NHC.reshape(rows), args.weight_C, args.rstd,
                           WriteMode::kOverwrite});
+  if (!args.amax.is_null()) {
+    fp8_measure(ctx, args.amax, heads);
+  }
 }
 
 }  // namespace cairn::ops

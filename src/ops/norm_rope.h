@@ -27,6 +27,7 @@ struct NormRopeBackward {
   ConstTensorView weight_C;  // (C) float32
   ConstTensorView rstd;      // (N * H) float32
   RopeTables rope;
+  TensorView amax{};  // (1) float32, = the largest |dx|, or a null view; on a GPU only
 };
 void norm_rope_backward(const OpContext& ctx, const NormRopeBackward& args);
 

@@ -31,6 +31,15 @@ inline void check_activation(std::string_view argument, const ConstTensorView& v
   check_view(argument, view, shape, is_half ? DType::kBFloat16 : DType::kFloat32);
 }
 
+// Aborts unless `amax`, where a GPU's kernel leaves the largest magnitude of what it writes, is a null view or one number.
+inline void check_amax(std::string_view argument, const ConstTensorView& amax,
+                       const ConstTensorView& written) {
+  if (!amax.is_null()) {
+    check_view(argument, amax, Shape{1}, DType::kFloat32);
+    CHECK(written.device() == DeviceKind::kCuda, std::string(argument) + ": gathered on a GPU only");
+  }
+}
+
 // Where the op runs: where its output lies.
 inline bool is_on_gpu(const ConstTensorView& view) {
   return view.device() == DeviceKind::kCuda;

@@ -6,7 +6,7 @@
 namespace cairn::ops {
 
 void rms_norm_forward(const OpContext& ctx, TensorView y_ND, TensorView rstd_N, ConstTensorView x_ND,
-                      ConstTensorView weight_D, float eps) {
+                      ConstTensorView weight_D, float eps, TensorView amax) {
   check_rank("rms_norm_forward: x_ND", x_ND, 2);
   const std::int64_t N = x_ND.dim(0);
   const std::int64_t D = x_ND.dim(1);
@@ -16,8 +16,9 @@ void rms_norm_forward(const OpContext& ctx, TensorView y_ND, TensorView rstd_N, 
   check_view("rms_norm_forward: rstd_N", rstd_N, Shape{N}, DType::kFloat32);
   check_activation("rms_norm_forward: x_ND", x_ND, Shape{N, D});
   check_view("rms_norm_forward: weight_D", weight_D, Shape{D}, DType::kFloat32);
+  check_amax("rms_norm_forward: amax", amax, y_ND);
   if (is_on_gpu(y_ND)) {
-    cuda::rms_norm_forward(ctx, y_ND, rstd_N, x_ND, weight_D, eps);
+    cuda::rms_norm_forward(ctx, y_ND, rstd_N, x_ND, weight_D, eps, amax);
     return;
   }
   cpu::rms_norm_forward(ctx, y_ND, rstd_N, x_ND, weight_D, eps);

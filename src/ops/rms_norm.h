@@ -10,9 +10,10 @@ namespace cairn::ops {
 //   rstd_N    (N) float32      = ; saved for backward
 //   x_ND      (N, D) float32
 //   weight_D  (D) float32
+//   amax      (1) float32      = the largest |y|, or a null view; on a GPU only
 // The mean of squares is summed in 16 fixed lanes: the bits do not depend on threads or vector width.
 void rms_norm_forward(const OpContext& ctx, TensorView y_ND, TensorView rstd_N, ConstTensorView x_ND,
-                      ConstTensorView weight_D, float eps);
+                      ConstTensorView weight_D, float eps, TensorView amax = {});
 
 // Everything backward reads and writes.
 struct RmsNormBackward {

@@ -18,7 +18,7 @@ void rms_norm_backward_weight(const OpContext& ctx, TensorView dweight_D, ConstT
 namespace cairn::ops::cuda {
 
 void rms_norm_forward(const OpContext& ctx, TensorView y_ND, TensorView rstd_N, ConstTensorView x_ND,
-                      ConstTensorView weight_D, float eps);
+                      ConstTensorView weight_D, float eps, TensorView amax);
 void rms_norm_backward(const OpContext& ctx, const RmsNormBackward& args);
 
 }  // namespace cairn::ops::cuda

@@ -1,7 +1,9 @@
 // A row stays in the registers of a block (of a warp for the short rows of heads) from its first read to its last use. Backward
-// keeps the weight's gradient of its columns in registers, too, over all rows that a block works on.
+// keeps the weight's gradient of its columns in registers, too, over all rows that a block works on, and reads all it needs of a
+// row before it waits for the row's sum.
 #include <algorithm>
 
+#include "ops/amax_cuda.cuh"
 #include "ops/kernel_cuda.cuh"
 #include "ops/partial_sums_cuda.cuh"
 #include "ops/rms_norm_backends.h"
@@ -10,36 +12,47 @@ namespace cairn::ops::cuda {
 namespace {
 
 constexpr int kThreads = 256;
+constexpr int kWideThreads = 512;  // of rows above 4,096
 
+// The sum over the threads of a row. Of a block that works on one row after the other `turn` alternates, so that one barrier is
+// enough: the sums of a row are read before the block can reach those of the row after the next.
 template <int RowThreads>
-__device__ float row_sum(float x, float* shared) {
+__device__ float row_sum(float x, float (&shared)[2][32], int turn) {
+  x = warp_sum(x);
   if constexpr (RowThreads == 32) {
-    return warp_sum(x);
+    return x;
   } else {
-    return block_sum(x, shared);
+    const int lane = static_cast<int>(threadIdx.x) % 32;
+    if (lane == 0) {
+      shared[turn][threadIdx.x / 32] = x;
+    }
+    __syncthreads();
+    return warp_sum(lane < RowThreads / 32 ? shared[turn][lane] : 0.0F);
   }
 }
 
-// Row `row` in vectors of Width: vector i of a thread starts at column (i * RowThreads + lane) * Width.
+// A row in vectors of Width: vector i of a thread starts at column (i * RowThreads + lane) * Width. In the tensor's own dtype: of
+// bfloat16 that is half the registers of float32.
 template <class T, int Width, int RowThreads, int Vectors>
 struct RowOf {
-  float x[Vectors][Width];
+  Packed<T, Width> vectors[Vectors];
 
   __device__ static std::int64_t column(int lane, int i) {
     return static_cast<std::int64_t>(i * RowThreads + lane) * Width;
   }
+  // Zeros behind the end of the row.
   __device__ void read(const T* from, int lane, std::int64_t D) {
 #pragma unroll
     for (int i = 0; i < Vectors; ++i) {
       if (column(lane, i) < D) {
-        load(from + column(lane, i), x[i]);
+        vectors[i] = *reinterpret_cast<const Packed<T, Width>*>(from + column(lane, i));
       } else {
-#pragma unroll
-        for (int k = 0; k < Width; ++k) {
-          x[i][k] = 0.0F;
-        }
+        vectors[i] = Packed<T, Width>{};
       }
     }
+  }
+  __device__ float value(int i, int k) const {
+    return to_float(vectors[i].x[k]);
   }
 };
 
@@ -47,14 +60,18 @@ struct Rows {
   std::int64_t N, D;
 };
 
+template <int RowThreads>
+inline constexpr int kBlockThreads = RowThreads > kThreads ? RowThreads : kThreads;
+
 template <class T, int Width, int RowThreads, int Vectors>
-__global__ void __launch_bounds__(kThreads)
-    forward_kernel(T* y, float* rstd, const T* x, const float* weight, Rows rows, float eps) {
+__global__ void __launch_bounds__(kBlockThreads<RowThreads>)
+    forward_kernel(T* y, float* rstd, std::uint32_t* amax, const T* x, const float* weight, Rows rows,
+                   float eps) {
   using Row = RowOf<T, Width, RowThreads, Vectors>;
-  __shared__ float shared[32];
+  __shared__ float shared[2][32];
+  constexpr int kRows = kBlockThreads<RowThreads> / RowThreads;
   const int lane = static_cast<int>(threadIdx.x) % RowThreads;
-  const std::int64_t row =
-      static_cast<std::int64_t>(blockIdx.x) * (kThreads / RowThreads) + threadIdx.x / RowThreads;
+  const std::int64_t row = static_cast<std::int64_t>(blockIdx.x) * kRows + threadIdx.x / RowThreads;
   if (row >= rows.N) {
     return;  // whole warps only, and never where the block works on one row
   }
@@ -65,10 +82,11 @@ __global__ void __launch_bounds__(kThreads)
   for (int i = 0; i < Vectors; ++i) {
 #pragma unroll
     for (int k = 0; k < Width; ++k) {
-      squares += in.x[i][k] * in.x[i][k];
+      squares += in.value(i, k) * in.value(i, k);
     }
   }
-  const float r = rsqrtf(row_sum<RowThreads>(squares, shared) / static_cast<float>(rows.D) + eps);
+  const float r = rsqrtf(row_sum<RowThreads>(squares, shared, 0) / static_cast<float>(rows.D) + eps);
+  std::uint32_t largest = 0;
 #pragma unroll
   for (int i = 0; i < Vectors; ++i) {
     const std::int64_t d = Row::column(lane, i);
@@ -77,33 +95,46 @@ __global__ void __launch_bounds__(kThreads)
       load(weight + d, w);
 #pragma unroll
       for (int k = 0; k < Width; ++k) {
-        in.x[i][k] *= r * w[k];
+        w[k] *= in.value(i, k) * r;
+        largest = max(largest, magnitude_bits(as_stored<T>(w[k])));
       }
-      store(y + row * rows.D + d, in.x[i]);
+      store(y + row * rows.D + d, w);
     }
   }
   if (lane == 0) {
     rstd[row] = r;
   }
+  if (amax != nullptr) {
+    raise_amax(amax, largest);
+  }
 }
+
+// Blocks of backward that a multiprocessor is to hold: while one waits for its sum, another's rows are on their way.
+template <int RowThreads, int Vectors>
+inline constexpr int kResident = Vectors > 2 ? 1 : (RowThreads == kWideThreads ? 2 : 3);
 
 // Worker w (a block, or a warp of one) takes rows w, w + workers, ...: dx of each, and partial[w] = sum of dy x rstd.
 template <class T, int Width, int RowThreads, int Vectors, bool Adds>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kBlockThreads<RowThreads>, kResident<RowThreads, Vectors>)
     backward_kernel(T* dx, float* partial, const T* dy, const T* x, const float* weight, const float* rstd,
                     Rows rows) {
   using Row = RowOf<T, Width, RowThreads, Vectors>;
-  __shared__ float shared[32];
+  __shared__ float shared[2][32];
+  constexpr int kRows = kBlockThreads<RowThreads> / RowThreads;
   const int lane = static_cast<int>(threadIdx.x) % RowThreads;
-  const std::int64_t worker =
-      static_cast<std::int64_t>(blockIdx.x) * (kThreads / RowThreads) + threadIdx.x / RowThreads;
-  const std::int64_t workers = static_cast<std::int64_t>(gridDim.x) * (kThreads / RowThreads);
+  const std::int64_t worker = static_cast<std::int64_t>(blockIdx.x) * kRows + threadIdx.x / RowThreads;
+  const std::int64_t workers = static_cast<std::int64_t>(gridDim.x) * kRows;
+  int turn = 0;
   float sums[Vectors][Width] = {};
   for (std::int64_t row = worker; row < rows.N; row += workers) {
     Row in;
     Row gradient;
     in.read(x + row * rows.D, lane, rows.D);
     gradient.read(dy + row * rows.D, lane, rows.D);
+    Row before;
+    if constexpr (Adds) {
+      before.read(dx + row * rows.D, lane, rows.D);
+    }
     const float r = rstd[row];
     float dot = 0.0F;
 #pragma unroll
@@ -114,23 +145,25 @@ __global__ void __launch_bounds__(kThreads)
       }
 #pragma unroll
       for (int k = 0; k < Width; ++k) {
-        sums[i][k] += gradient.x[i][k] * in.x[i][k] * r;
-        gradient.x[i][k] *= w[k];
-        dot += gradient.x[i][k] * in.x[i][k];
+        const float product = gradient.value(i, k) * in.value(i, k);
+        sums[i][k] += product * r;
+        dot += product * w[k];
       }
     }
-    const float share = row_sum<RowThreads>(dot, shared) / static_cast<float>(rows.D) * r * r;
+    const float share = row_sum<RowThreads>(dot, shared, turn) / static_cast<float>(rows.D) * r * r;
+    turn ^= 1;
 #pragma unroll
     for (int i = 0; i < Vectors; ++i) {
       const std::int64_t d = Row::column(lane, i);
       if (d < rows.D) {
-        float out[Width] = {};
-        if constexpr (Adds) {
-          load(dx + row * rows.D + d, out);
-        }
+        float out[Width];
+        load(weight + d, out);
 #pragma unroll
         for (int k = 0; k < Width; ++k) {
-          out[k] += r * (gradient.x[i][k] - in.x[i][k] * share);
+          out[k] = r * (gradient.value(i, k) * out[k] - in.value(i, k) * share);
+          if constexpr (Adds) {
+            out[k] += before.value(i, k);
+          }
         }
         store(dx + row * rows.D + d, out);
       }
@@ -147,10 +180,10 @@ __global__ void __launch_bounds__(kThreads)
 
 // As many blocks as the whole GPU runs at once: each then works on the same number of rows, give or take one.
 template <class Kernel>
-std::int64_t resident_blocks(const OpContext& ctx, Kernel kernel) {
+std::int64_t resident_blocks(const OpContext& ctx, Kernel kernel, int threads) {
   int per_multiprocessor = 0;
   const cudaError_t error =
-      cudaOccupancyMaxActiveBlocksPerMultiprocessor(&per_multiprocessor, kernel, kThreads, 0);
+      cudaOccupancyMaxActiveBlocksPerMultiprocessor(&per_multiprocessor, kernel, threads, 0);
   CHECK(error == cudaSuccess && per_multiprocessor > 0, "rms_norm: the GPU cannot run a kernel");
   return std::int64_t{per_multiprocessor} * ctx.device->num_multiprocessors();
 }
@@ -181,8 +214,10 @@ void for_rows(const ConstTensorView& x_ND, Body&& body) {
       };
       if (D <= 512) {
         with_vectors(std::integral_constant<int, 32>{});
-      } else {
+      } else if (D <= 4096) {
         with_vectors(std::integral_constant<int, kThreads>{});
+      } else {  // half the registers a thread
+        with_vectors(std::integral_constant<int, kWideThreads>{});
       }
     });
   });
@@ -191,13 +226,15 @@ void for_rows(const ConstTensorView& x_ND, Body&& body) {
 }  // namespace
 
 void rms_norm_forward(const OpContext& ctx, TensorView y_ND, TensorView rstd_N, ConstTensorView x_ND,
-                      ConstTensorView weight_D, float eps) {
+                      ConstTensorView weight_D, float eps, TensorView amax) {
   const Rows rows{x_ND.dim(0), x_ND.dim(1)};
+  std::uint32_t* const largest = start_amax(ctx, amax);
   for_rows(x_ND, [&](auto element, auto width, auto row_threads, auto vectors) {
     using T = decltype(element);
     forward_kernel<T, width, row_threads, vectors>
-        <<<grid_of(rows.N, kThreads / row_threads), kThreads, 0, stream_of(ctx)>>>(
-            pointer<T>(y_ND), pointer<float>(rstd_N), pointer<T>(x_ND), pointer<float>(weight_D), rows, eps);
+        <<<grid_of(rows.N, kBlockThreads<row_threads> / row_threads), kBlockThreads<row_threads>, 0,
+           stream_of(ctx)>>>(pointer<T>(y_ND), pointer<float>(rstd_N), largest, pointer<T>(x_ND),
+                             pointer<float>(weight_D), rows, eps);
   });
   ctx.device->check_launch("rms_norm_forward");
 }
@@ -207,14 +244,15 @@ void rms_norm_backward(const OpContext& ctx, const RmsNormBackward& args) {
   float* const partial = pointer<float>(ctx.workspace);
   for_rows(args.x_ND, [&](auto element, auto width, auto row_threads, auto vectors) {
     using T = decltype(element);
-    constexpr int kRowsPerBlock = kThreads / row_threads;
+    constexpr int kBlock = kBlockThreads<row_threads>;
+    constexpr int kRowsPerBlock = kBlock / row_threads;
     const auto launch = [&](auto adds) {
       const auto kernel = backward_kernel<T, width, row_threads, vectors, adds>;
-      const std::int64_t blocks =
-          std::min<std::int64_t>({(rows.N + kRowsPerBlock - 1) / kRowsPerBlock,
-                                  kPartialFloats / rows.D / kRowsPerBlock, resident_blocks(ctx, kernel)});
+      const std::int64_t blocks = std::min<std::int64_t>({(rows.N + kRowsPerBlock - 1) / kRowsPerBlock,
+                                                          kPartialFloats / rows.D / kRowsPerBlock,
+                                                          resident_blocks(ctx, kernel, kBlock)});
       CHECK(blocks > 0, "rms_norm_backward: rows too wide for the workspace");
-      kernel<<<static_cast<unsigned>(blocks), kThreads, 0, stream_of(ctx)>>>(
+      kernel<<<static_cast<unsigned>(blocks), kBlock, 0, stream_of(ctx)>>>(
           pointer<T>(args.dx_ND), partial, pointer<T>(args.dy_ND), pointer<T>(args.x_ND),
           pointer<float>(args.weight_D), pointer<float>(args.rstd_N), rows);
       add_partial_rows(ctx, pointer<float>(args.dweight_D), partial, blocks * kRowsPerBlock, rows.D);

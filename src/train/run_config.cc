@@ -543,13 +543,10 @@ void PrecisionSection::visit_fields(PrecisionSection& self, FieldVisitor& visito
   visitor.field(
       {.key = "fp8",
        .doc =
-           "Eight-bit products of the linear layers of the blocks; refused until they have been verified on "
-           "a GPU. current: weights and activations in E4M3, "
+           "Eight-bit products of the linear layers of the blocks. current: weights and activations in E4M3, "
            "gradients in E5M2, each tensor scaled by its largest magnitude at that moment. Head, embedding, "
-           "norms "
-           "and attention stay in bfloat16. Needs precision.compute = \"bfloat16\" and sizes that are "
-           "multiples "
-           "of 16."},
+           "norms and attention stay in bfloat16. Needs precision.compute = \"bfloat16\" and sizes that are "
+           "multiples of 16."},
       self.fp8);
   visitor.reserved({.key = "gradient_reduce", .doc = "Type in which gradients are summed over ranks."});
 }

@@ -80,11 +80,13 @@ void Rules::check_run() {
           scalar_to_toml(std::string("host")),
           "moves moments out of a GPU's memory, and the run is on the CPU",
           "remove it, or use run.device = \"cuda\"");
-  require(config_.precision.fp8 == Fp8::kNone, {"precision.fp8"}, scalar_to_toml(std::string("current")),
-          "is refused until its products have been verified on a GPU", "use \"none\"");
-  require(is_on_gpu || config_.precision.compute == ComputeDtype::kFloat32,
-          {"precision.compute", "run.device"}, scalar_to_toml(std::string("bfloat16")),
+  const bool is_half = config_.precision.compute == ComputeDtype::kBfloat16;
+  require(is_on_gpu || !is_half, {"precision.compute", "run.device"}, scalar_to_toml(std::string("bfloat16")),
           "is computed on a GPU only", "use \"float32\", or run.device = \"cuda\"");
+  require((is_on_gpu && is_half) || config_.precision.fp8 == Fp8::kNone,
+          {"precision.fp8", "precision.compute", "run.device"}, scalar_to_toml(std::string("current")),
+          "stands beside bfloat16 on a GPU only",
+          "use \"none\", or precision.compute = \"bfloat16\" with run.device = \"cuda\"");
 }
 
 // With model.from the folder decides; a size that differs from the default was meant to count.

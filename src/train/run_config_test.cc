@@ -139,7 +139,7 @@ TEST(RunConfig, NamesEveryBrokenRule) {
       {{"parallel.zero=\"1\""}, "parallel.zero = \"1\""},
       {{"precision.gradient_reduce=float32"},
        "precision.gradient_reduce = \"float32\": --set: is not implemented yet"},
-      {{"precision.fp8=current"}, "precision.fp8 = \"current\": is refused until"},
+      {{"precision.fp8=current"}, "precision.fp8 = \"current\": stands beside bfloat16 on a GPU only"},
       {{"optimizer.state=host"}, "optimizer.state = \"host\": moves moments out of a GPU's memory"},
       {{"supervise.restarts=3"}, "supervise.restarts = 3: --set: is not implemented yet"},
       {{"eval.every=3"}, "eval.set: eval.every is given, but there is no set"},
