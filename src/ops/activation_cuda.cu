@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "ops/activation_backends.h"
 #include "ops/activation_cuda.cuh"
 #include "ops/amax_cuda.cuh"
@@ -8,68 +10,78 @@ namespace {
 
 constexpr int kThreads = 256;
 constexpr int kFinishThreads = 1024;
-constexpr int kBackwardVectors = 4;  // of one thread in xIELU's backward, read before the first is used
+constexpr int kBackwardVectors = 2;        // of one thread in xIELU's backward, read before the first is used
+constexpr unsigned kForwardBlocks = 1056;  // at most; each reads the scalars once
+constexpr unsigned kBackwardBlocks = 792;  // at most, whatever the GPU, so that sums have one order
 
 template <class T, int Width>
-__global__ void xielu_forward_kernel(T* y, const T* x, const float* a_p, const float* a_n,
-                                     XieluConstants constants, std::int64_t count) {
-  const std::int64_t i = (static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x) * Width;
-  if (i >= count) {
-    return;
-  }
+__global__ void __launch_bounds__(kThreads)
+    xielu_forward_kernel(T* y, const T* x, const float* a_p, const float* a_n, XieluConstants constants,
+                         std::int64_t count) {
+  constexpr std::int64_t kTile = std::int64_t{kThreads} * Width;
   const XieluScalars s = read_scalars(a_p, a_n, constants);
-  float v[Width];
-  load(x + i, v);
+#pragma unroll 2
+  for (std::int64_t i = blockIdx.x * kTile + threadIdx.x * Width; i < count; i += gridDim.x * kTile) {
+    float v[Width];
+    load(x + i, v);
 #pragma unroll
-  for (int k = 0; k < Width; ++k) {
-    v[k] = xielu(s, v[k]);
+    for (int k = 0; k < Width; ++k) {
+      v[k] = xielu<T>(s, v[k]);
+    }
+    store(y + i, v);
   }
-  store(y + i, v);
 }
 
-// dx of some vectors, and their sums partial[block] of alpha_p's and partial[blocks + block] of alpha_n's gradient, without the
-// softplus' derivative.
-template <class T, int Width>
+// Block b takes tiles b, b + blocks, ...: dx of each, and its sums partial[b] of alpha_p's and partial[blocks + b] of alpha_n's
+// gradient, without the softplus' derivative.
+template <class T, int Width, bool Measures>
 __global__ void __launch_bounds__(kThreads)
     xielu_backward_kernel(T* dx, float* partial, std::uint32_t* amax, const T* dy, const T* x,
                           const float* a_p, const float* a_n, XieluConstants constants, std::int64_t count) {
+  constexpr std::int64_t kTile = std::int64_t{kBackwardVectors} * kThreads * Width;
   __shared__ float shared[32];
   const XieluScalars s = read_scalars(a_p, a_n, constants);
-  const std::int64_t begin =
-      (static_cast<std::int64_t>(blockIdx.x) * kBackwardVectors * kThreads + threadIdx.x) * Width;
-  float v[kBackwardVectors][Width] = {};
-  float d[kBackwardVectors][Width] = {};
-#pragma unroll
-  for (int j = 0; j < kBackwardVectors; ++j) {
-    const std::int64_t i = begin + j * kThreads * Width;
-    if (i < count) {
-      load(x + i, v[j]);
-      load(dy + i, d[j]);
-    }
-  }
   float sum_p = 0.0F;
   float sum_n = 0.0F;
   std::uint32_t largest = 0;
+  for (std::int64_t tile = blockIdx.x * kTile; tile < count; tile += gridDim.x * kTile) {
+    const std::int64_t begin = tile + threadIdx.x * Width;
+    float v[kBackwardVectors][Width] = {};
+    float d[kBackwardVectors][Width] = {};
 #pragma unroll
-  for (int j = 0; j < kBackwardVectors; ++j) {
-#pragma unroll
-    for (int k = 0; k < Width; ++k) {
-      const float at = v[j][k];
-      const bool is_positive = at > 0.0F;
-      const float exp_minus_one = expm1_of_negative(fminf(at, s.eps));
-      sum_p += is_positive ? d[j][k] * at * at : 0.0F;
-      sum_n += is_positive ? 0.0F : d[j][k] * (exp_minus_one - at);
-      // Between eps and 0 the argument of expm1 does not move.
-      const float slope = at < s.eps ? exp_minus_one : -1.0F;
-      d[j][k] *= (is_positive ? 2.0F * s.alpha_p * at : s.alpha_n * slope) + s.beta;
-      largest = max(largest, magnitude_bits(as_stored<T>(d[j][k])));
+    for (int j = 0; j < kBackwardVectors; ++j) {
+      const std::int64_t i = begin + j * kThreads * Width;
+      if (i < count) {
+        load(x + i, v[j]);
+        load(dy + i, d[j]);
+      }
     }
-    const std::int64_t i = begin + j * kThreads * Width;
-    if (i < count) {
-      store(dx + i, d[j]);
+#pragma unroll
+    for (int j = 0; j < kBackwardVectors; ++j) {
+#pragma unroll
+      for (int k = 0; k < Width; ++k) {
+        const float at = v[j][k];
+        const float exp_minus_one = expm1_of_negative<T>(fminf(at, s.eps));
+        if (at > 0.0F) {
+          sum_p += d[j][k] * (at * at);
+          d[j][k] *= fmaf(2.0F * s.alpha_p, at, s.beta);
+        } else {
+          sum_n += d[j][k] * (exp_minus_one - at);
+          // Between eps and 0 the argument of expm1 does not move.
+          d[j][k] *= fmaf(s.alpha_n, at < s.eps ? exp_minus_one : -1.0F, s.beta);
+        }
+      }
+      const std::int64_t i = begin + j * kThreads * Width;
+      if (i < count) {
+        if constexpr (Measures) {
+          largest = max(largest, store_measured(dx + i, d[j]));
+        } else {
+          store(dx + i, d[j]);
+        }
+      }
     }
   }
-  if (amax != nullptr) {
+  if constexpr (Measures) {
     raise_amax(amax, largest);
   }
   sum_p = block_sum(sum_p, shared);
@@ -164,7 +176,7 @@ void xielu_forward(const OpContext& ctx, TensorView y_NF, ConstTensorView x_NF, 
                    ConstTensorView a_n, XieluConstants constants) {
   for_elements(x_NF, [&](auto element, auto width, unsigned grid, std::int64_t count) {
     using T = decltype(element);
-    xielu_forward_kernel<T, width><<<grid, kThreads, 0, stream_of(ctx)>>>(
+    xielu_forward_kernel<T, width><<<std::min(grid, kForwardBlocks), kThreads, 0, stream_of(ctx)>>>(
         pointer<T>(y_NF), pointer<T>(x_NF), pointer<float>(a_p), pointer<float>(a_n), constants, count);
   });
   ctx.device->check_launch("xielu_forward");
@@ -175,10 +187,11 @@ void xielu_backward(const OpContext& ctx, const XieluBackward& args) {
   std::uint32_t* const amax = start_amax(ctx, args.amax);
   for_elements(args.x_NF, [&](auto element, auto width, unsigned /*grid*/, std::int64_t count) {
     using T = decltype(element);
-    const unsigned blocks = grid_of(count, std::int64_t{kBackwardVectors} * kThreads * width);
-    CHECK(std::int64_t{blocks} * 8 <= ctx.workspace.num_bytes(),
-          "xielu_backward: too many elements for the workspace");
-    xielu_backward_kernel<T, width><<<blocks, kThreads, 0, stream_of(ctx)>>>(
+    const unsigned blocks =
+        std::min(grid_of(count, std::int64_t{kBackwardVectors} * kThreads * width), kBackwardBlocks);
+    const auto kernel =
+        amax == nullptr ? &xielu_backward_kernel<T, width, false> : &xielu_backward_kernel<T, width, true>;
+    kernel<<<blocks, kThreads, 0, stream_of(ctx)>>>(
         pointer<T>(args.dx_NF), partial, amax, pointer<T>(args.dy_NF), pointer<T>(args.x_NF),
         pointer<float>(args.a_p), pointer<float>(args.a_n), args.constants, count);
     xielu_weight_finish_kernel<<<2, kFinishThreads, 0, stream_of(ctx)>>>(

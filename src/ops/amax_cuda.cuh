@@ -10,10 +10,30 @@ __device__ inline std::uint32_t magnitude_bits(float x) {
   return __float_as_uint(x) & 0x7FFFFFFFU;
 }
 
-// x as a reader of the tensor will see it.
-template <class T>
-__device__ inline float as_stored(float x) {
-  return to_float(from_float<T>(x));
+// Stores like store() and gives the largest magnitude_bits() of what is stored.
+template <class T, int Width>
+__device__ inline std::uint32_t store_measured(T* to, const float (&from)[Width]) {
+  Packed<T, Width> packed;
+#pragma unroll
+  for (int i = 0; i < Width; ++i) {
+    packed.x[i] = from_float<T>(from[i]);
+  }
+  *reinterpret_cast<Packed<T, Width>*>(to) = packed;
+  std::uint32_t largest = 0;
+  if constexpr (sizeof(T) == 2 && Width % 2 == 0) {
+    const auto* const pairs = reinterpret_cast<const std::uint32_t*>(&packed);
+#pragma unroll
+    for (int i = 0; i < Width / 2; ++i) {
+      largest = __vmaxu2(largest, pairs[i] & 0x7FFF7FFFU);
+    }
+    return max(largest << 16U, largest & 0x7FFF0000U);
+  } else {
+#pragma unroll
+    for (int i = 0; i < Width; ++i) {
+      largest = max(largest, magnitude_bits(to_float(packed.x[i])));
+    }
+    return largest;
+  }
 }
 
 // *amax = max(*amax, the warp's values). Called by whole warps.

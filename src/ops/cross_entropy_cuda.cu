@@ -93,9 +93,10 @@ __device__ inline PartOfRow keep_and_sum(T* kept, std::int64_t num_kept, const T
       next = fmaxf(next, x[k]);
     }
     float added = 0.0F;
+    const float log2_next = next * kLog2E;
 #pragma unroll
     for (int k = 0; k < Width; ++k) {
-      added += __expf(x[k] - next);
+      added += exp2_fast(fmaf(x[k], kLog2E, -log2_next));
     }
     part = {next, part.sum * __expf(part.maximum - next) + added};
   }
@@ -126,16 +127,26 @@ __device__ inline PartOfRow sum_over_cluster(PartOfRow of_thread, PartOfRow* par
   return row;
 }
 
+// (softmax - one-hot of the target) * scale. Few instructions an element: with two exponentials each they, not memory, set the time.
 template <class T, int Width>
 __device__ inline void write_gradient(T* values, const T* kept, std::int64_t num_kept, std::int64_t count,
                                       float log_sum, std::int64_t target, float scale) {
+  const float log2_sum = log_sum * kLog2E;
 #pragma unroll 4
   for (std::int64_t i = threadIdx.x * Width; i < count; i += kThreads * Width) {
-    float x[Width];
-    load(i < num_kept ? kept + i : values + i, x);
+    float x[Width] = {};
+    if (scale != 0.0F) {
+      load(i < num_kept ? kept + i : values + i, x);
 #pragma unroll
-    for (int k = 0; k < Width; ++k) {
-      x[k] = scale == 0.0F ? 0.0F : (__expf(x[k] - log_sum) - (i + k == target ? 1.0F : 0.0F)) * scale;
+      for (int k = 0; k < Width; ++k) {
+        x[k] = exp2_fast(fmaf(x[k], kLog2E, -log2_sum)) * scale;
+      }
+      if (target >= i && target < i + Width) {
+#pragma unroll
+        for (int k = 0; k < Width; ++k) {
+          x[k] -= i + k == target ? scale : 0.0F;
+        }
+      }
     }
     store(values + i, x);
   }

@@ -32,7 +32,7 @@ struct OpenXieluReader {
     load(x + i, values);
 #pragma unroll
     for (float& value : values) {
-      value = xielu(scalars, value);
+      value = xielu<T>(scalars, value);
     }
   }
 };

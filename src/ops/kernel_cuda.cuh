@@ -53,6 +53,15 @@ __device__ inline void store(T* to, const float (&from)[Width]) {
   *reinterpret_cast<Packed<T, Width>*>(to) = packed;
 }
 
+inline constexpr float kLog2E = 1.44269504F;
+
+// 2^x by one instruction, within 2 units of the last place; results below 2^-126 become 0.
+__device__ inline float exp2_fast(float x) {
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
 template <class T>
 inline constexpr int kVector = 16 / static_cast<int>(sizeof(T));
 

@@ -76,7 +76,7 @@ struct Pair {
 
 // A group of lanes takes one run: Run neighbouring heads, all of one row.
 template <class T, int Width, int Lanes, int Run>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 4)
     forward_kernel(T* y, float* rstd, const T* x, const float* weight, Heads heads, float eps) {
   constexpr int kHalf = Width * Lanes;
   const std::int64_t index = static_cast<std::int64_t>(blockIdx.x) * (kThreads / Lanes) + threadIdx.x / Lanes;
@@ -115,7 +115,7 @@ __global__ void __launch_bounds__(kThreads)
 
 // Group g of lanes takes runs g, g + groups, ...; a block leaves partial[block] = its groups' sums of the weight's gradient.
 template <class T, int Width, int Lanes, int Run>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 3)
     backward_kernel(T* dx, float* partial, std::uint32_t* amax, const T* x, const float* weight,
                     const float* rstd, Heads heads) {
   constexpr int kHalf = Width * Lanes;
@@ -163,11 +163,11 @@ __global__ void __launch_bounds__(kThreads)
       for (int i = 0; i < Width; ++i) {
         gradient.low[i] = r * (gradient.low[i] - in.low[i] * share);
         gradient.high[i] = r * (gradient.high[i] - in.high[i] * share);
-        largest = max(largest, max(magnitude_bits(as_stored<T>(gradient.low[i])),
-                                   magnitude_bits(as_stored<T>(gradient.high[i]))));
       }
       if (is_inside) {
-        gradient.write(dx + head * 2 * kHalf, channel, kHalf);
+        T* const to = dx + head * 2 * kHalf + channel;
+        largest =
+            max(largest, max(store_measured(to, gradient.low), store_measured(to + kHalf, gradient.high)));
       }
     }
   }
@@ -191,7 +191,7 @@ bool for_heads(std::int64_t H, std::int64_t C, DType dtype, Body&& body) {
   bool is_taken = false;
   for_dtype(dtype, [&](auto element) {
     using T = decltype(element);
-    constexpr int kWidth = kVector<T>;
+    constexpr int kWidth = 4;  // more would take registers that blocks on the same multiprocessor need
     const auto try_lanes = [&](auto lanes) {
       if (C != 2 * kWidth * lanes) {
         return;

@@ -1,7 +1,9 @@
 // A row stays in the registers of a block (of a warp for the short rows of heads) from its first read to its last use. Backward
-// keeps the weight's gradient of its columns in registers, too, over all rows that a block works on, and reads all it needs of a
-// row before it waits for the row's sum.
+// keeps the weight's gradient of its columns in registers, too, over all rows that a block works on, and lets the next row
+// come while it works on one.
 #include <algorithm>
+
+#include <cuda_pipeline.h>
 
 #include "ops/amax_cuda.cuh"
 #include "ops/kernel_cuda.cuh"
@@ -96,9 +98,8 @@ __global__ void __launch_bounds__(kBlockThreads<RowThreads>)
 #pragma unroll
       for (int k = 0; k < Width; ++k) {
         w[k] *= in.value(i, k) * r;
-        largest = max(largest, magnitude_bits(as_stored<T>(w[k])));
       }
-      store(y + row * rows.D + d, w);
+      largest = max(largest, store_measured(y + row * rows.D + d, w));
     }
   }
   if (lane == 0) {
@@ -109,65 +110,128 @@ __global__ void __launch_bounds__(kBlockThreads<RowThreads>)
   }
 }
 
-// Blocks of backward that a multiprocessor is to hold: while one waits for its sum, another's rows are on their way.
-template <int RowThreads, int Vectors>
-inline constexpr int kResident = Vectors > 2 ? 1 : (RowThreads == kWideThreads ? 2 : 3);
+// Rows that backward reads: x, dy and, where it adds, dx, in the order of memory.
+template <bool Adds>
+inline constexpr int kOperands = Adds ? 3 : 2;
+
+// Vectors of 16 bytes are copied to shared memory while the row before is worked on; each thread reads what it copied itself.
+template <class T, int Width, int Vectors>
+inline constexpr bool kCopiesAhead = Width * sizeof(T) == 16 && Vectors <= 4;
+
+template <class T, int Width, int RowThreads, int Vectors, bool Adds>
+inline constexpr std::size_t kSharedBytes = kCopiesAhead<T, Width, Vectors>
+                                                ? std::size_t{2} * kOperands<Adds>* Vectors * 16 *
+                                                      static_cast<std::size_t>(kBlockThreads<RowThreads>)
+                                                : 0;
+
+// What one thread holds of a row's operands, either in its slots of shared memory, where stage() puts them, or in memory.
+template <class T, int Width, int RowThreads, int Vectors, bool Adds>
+struct Operands {
+  using Row = RowOf<T, Width, RowThreads, Vectors>;
+  static constexpr bool kAhead = kCopiesAhead<T, Width, Vectors>;
+  const T* from[3];  // x, dy, dx
+  std::int64_t D;
+  int lane;
+  std::byte* slots;
+
+  __device__ std::byte* slot(int turn, int operand, int i) const {
+    return slots + (static_cast<std::size_t>((turn * kOperands<Adds> + operand) * Vectors + i) * blockDim.x +
+                    threadIdx.x) *
+                       16;
+  }
+  __device__ void stage(int turn, std::int64_t row, std::int64_t rows) const {
+    if constexpr (kAhead) {
+      if (row < rows) {
+#pragma unroll
+        for (int operand = 0; operand < kOperands<Adds>; ++operand) {
+#pragma unroll
+          for (int i = 0; i < Vectors; ++i) {
+            if (Row::column(lane, i) < D) {
+              __pipeline_memcpy_async(slot(turn, operand, i), from[operand] + row * D + Row::column(lane, i),
+                                      16);
+            }
+          }
+        }
+      }
+      __pipeline_commit();
+    }
+  }
+  // Until the row staged last but one has arrived.
+  __device__ void wait() const {
+    if constexpr (kAhead) {
+      __pipeline_wait_prior(1);
+    }
+  }
+  __device__ void read(float (&to)[Width], int turn, std::int64_t row, int operand, int i) const {
+    if constexpr (kAhead) {
+      load(reinterpret_cast<const T*>(slot(turn, operand, i)), to);
+    } else {
+      load(from[operand] + row * D + Row::column(lane, i), to);
+    }
+  }
+};
 
 // Worker w (a block, or a warp of one) takes rows w, w + workers, ...: dx of each, and partial[w] = sum of dy x rstd.
 template <class T, int Width, int RowThreads, int Vectors, bool Adds>
-__global__ void __launch_bounds__(kBlockThreads<RowThreads>, kResident<RowThreads, Vectors>)
+__global__ void __launch_bounds__(kBlockThreads<RowThreads>)
     backward_kernel(T* dx, float* partial, const T* dy, const T* x, const float* weight, const float* rstd,
                     Rows rows) {
   using Row = RowOf<T, Width, RowThreads, Vectors>;
+  extern __shared__ __align__(16) std::byte slots[];
   __shared__ float shared[2][32];
   constexpr int kRows = kBlockThreads<RowThreads> / RowThreads;
   const int lane = static_cast<int>(threadIdx.x) % RowThreads;
   const std::int64_t worker = static_cast<std::int64_t>(blockIdx.x) * kRows + threadIdx.x / RowThreads;
   const std::int64_t workers = static_cast<std::int64_t>(gridDim.x) * kRows;
+  const Operands<T, Width, RowThreads, Vectors, Adds> operands = {{x, dy, dx}, rows.D, lane, slots};
   int turn = 0;
   float sums[Vectors][Width] = {};
+  operands.stage(turn, worker, rows.N);
   for (std::int64_t row = worker; row < rows.N; row += workers) {
-    Row in;
-    Row gradient;
-    in.read(x + row * rows.D, lane, rows.D);
-    gradient.read(dy + row * rows.D, lane, rows.D);
-    Row before;
-    if constexpr (Adds) {
-      before.read(dx + row * rows.D, lane, rows.D);
-    }
+    operands.stage(turn ^ 1, row + workers, rows.N);
+    operands.wait();
     const float r = rstd[row];
     float dot = 0.0F;
 #pragma unroll
     for (int i = 0; i < Vectors; ++i) {
-      float w[Width] = {};
       if (Row::column(lane, i) < rows.D) {
+        float w[Width], in[Width], gradient[Width];
         load(weight + Row::column(lane, i), w);
-      }
+        operands.read(in, turn, row, 0, i);
+        operands.read(gradient, turn, row, 1, i);
 #pragma unroll
-      for (int k = 0; k < Width; ++k) {
-        const float product = gradient.value(i, k) * in.value(i, k);
-        sums[i][k] += product * r;
-        dot += product * w[k];
+        for (int k = 0; k < Width; ++k) {
+          const float product = gradient[k] * in[k];
+          sums[i][k] += product * r;
+          dot += product * w[k];
+        }
       }
     }
     const float share = row_sum<RowThreads>(dot, shared, turn) / static_cast<float>(rows.D) * r * r;
-    turn ^= 1;
 #pragma unroll
     for (int i = 0; i < Vectors; ++i) {
       const std::int64_t d = Row::column(lane, i);
       if (d < rows.D) {
-        float out[Width];
+        float out[Width], in[Width], gradient[Width];
         load(weight + d, out);
+        operands.read(in, turn, row, 0, i);
+        operands.read(gradient, turn, row, 1, i);
 #pragma unroll
         for (int k = 0; k < Width; ++k) {
-          out[k] = r * (gradient.value(i, k) * out[k] - in.value(i, k) * share);
-          if constexpr (Adds) {
-            out[k] += before.value(i, k);
+          out[k] = r * (gradient[k] * out[k] - in[k] * share);
+        }
+        if constexpr (Adds) {
+          float before[Width];
+          operands.read(before, turn, row, 2, i);
+#pragma unroll
+          for (int k = 0; k < Width; ++k) {
+            out[k] += before[k];
           }
         }
         store(dx + row * rows.D + d, out);
       }
     }
+    turn ^= 1;
   }
 #pragma unroll
   for (int i = 0; i < Vectors; ++i) {
@@ -180,10 +244,11 @@ __global__ void __launch_bounds__(kBlockThreads<RowThreads>, kResident<RowThread
 
 // As many blocks as the whole GPU runs at once: each then works on the same number of rows, give or take one.
 template <class Kernel>
-std::int64_t resident_blocks(const OpContext& ctx, Kernel kernel, int threads) {
+std::int64_t resident_blocks(const OpContext& ctx, Kernel kernel, int threads, std::size_t shared_bytes) {
+  cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes));
   int per_multiprocessor = 0;
   const cudaError_t error =
-      cudaOccupancyMaxActiveBlocksPerMultiprocessor(&per_multiprocessor, kernel, threads, 0);
+      cudaOccupancyMaxActiveBlocksPerMultiprocessor(&per_multiprocessor, kernel, threads, shared_bytes);
   CHECK(error == cudaSuccess && per_multiprocessor > 0, "rms_norm: the GPU cannot run a kernel");
   return std::int64_t{per_multiprocessor} * ctx.device->num_multiprocessors();
 }
@@ -248,11 +313,12 @@ void rms_norm_backward(const OpContext& ctx, const RmsNormBackward& args) {
     constexpr int kRowsPerBlock = kBlock / row_threads;
     const auto launch = [&](auto adds) {
       const auto kernel = backward_kernel<T, width, row_threads, vectors, adds>;
+      constexpr std::size_t kShared = kSharedBytes<T, width, row_threads, vectors, adds>;
       const std::int64_t blocks = std::min<std::int64_t>({(rows.N + kRowsPerBlock - 1) / kRowsPerBlock,
                                                           kPartialFloats / rows.D / kRowsPerBlock,
-                                                          resident_blocks(ctx, kernel, kBlock)});
+                                                          resident_blocks(ctx, kernel, kBlock, kShared)});
       CHECK(blocks > 0, "rms_norm_backward: rows too wide for the workspace");
-      kernel<<<static_cast<unsigned>(blocks), kBlock, 0, stream_of(ctx)>>>(
+      kernel<<<static_cast<unsigned>(blocks), kBlock, kShared, stream_of(ctx)>>>(
           pointer<T>(args.dx_ND), partial, pointer<T>(args.dy_ND), pointer<T>(args.x_ND),
           pointer<float>(args.weight_D), pointer<float>(args.rstd_N), rows);
       add_partial_rows(ctx, pointer<float>(args.dweight_D), partial, blocks * kRowsPerBlock, rows.D);

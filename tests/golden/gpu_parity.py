@@ -43,7 +43,7 @@ def compare(model, dtype, expected, actual):
         error = sum((x - y) ** 2 for x, y in zip(theirs, actual[name]))
         share = (error / max(square, 1e-30)) ** 0.5 / (SCALAR_FACTOR if len(theirs) == 1 and name != "loss" else 1)
         worst = max(worst, (share, name))
-    print(f"{os.path.basename(model):14} {dtype:9} worst {worst[0]:.2e} of {BOUNDS[dtype]:.1e} in {worst[1]}")
+    print(f"{os.path.basename(os.path.normpath(model)):14} {dtype:9} worst {worst[0]:.2e} of {BOUNDS[dtype]:.1e} in {worst[1]}")
     return worst[0] <= BOUNDS[dtype]
 
 
@@ -52,7 +52,7 @@ def main():
     is_good = True
     with tempfile.TemporaryDirectory() as work:
         for model in sys.argv[2:]:
-            name = os.path.basename(model)
+            name = os.path.basename(os.path.normpath(model))
             cpu = os.path.join(work, name + ".cpu")
             result = run(cairn, model, cpu)
             assert result.returncode == 0, result.stderr
