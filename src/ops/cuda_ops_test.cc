@@ -14,6 +14,7 @@
 #include "ops/cross_entropy.h"
 #include "ops/elementwise.h"
 #include "ops/embedding.h"
+#include "ops/fill.h"
 #include "ops/fp8.h"
 #include "ops/gemm.h"
 #include "ops/norm_rope.h"
@@ -571,6 +572,28 @@ TEST_P(CudaOps, Elementwise) {
     fill_zero(b.context(), a);
     return Outputs{b.get(sum), b.get(c), b.get(a)};
   });
+}
+
+// The same bits, not nearly the same numbers: initial weights do not depend on where they are drawn.
+TEST_P(CudaOps, Fills) {
+  const Body run = [](Bench& b) {
+    const RandomKey key = random_key(3, "fills");
+    Outputs outputs;
+    for (const std::int64_t count : {1, 2, 3, 255, 4096, 1'000'003}) {
+      for (const std::uint64_t first : {std::uint64_t{0}, std::uint64_t{1}, (std::uint64_t{1} << 33) + 1}) {
+        const TensorView y = b.take({count}, DType::kFloat32);
+        fill_normal(b.context(), y, {key, 7, first, 0.25, 0.02});
+        outputs.push_back(b.get(y));
+      }
+    }
+    const TensorView ones = b.take({1003}, DType::kFloat32);
+    fill_constant(b.context(), ones, 1.0F);
+    outputs.push_back(b.get(ones));
+    return outputs;
+  };
+  Bench cpu(nullptr, DType::kFloat32);
+  Bench gpu(device_.get(), dtype());
+  EXPECT_EQ(run(cpu), run(gpu));
 }
 
 struct AttentionCase {
