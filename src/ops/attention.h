@@ -41,7 +41,8 @@ void attention_documents(const OpContext& ctx, const AttentionDims& dims, Tensor
                          ConstTensorView first_key_BT);
 
 // Makes what attention of these dims needs beforehand (plans of a library), so that no step has to: for `table_rows` = E, or
-// 0 for rows without documents. Says which kernels will run: "cuDNN 9.14.0", or "own kernels" and why. GPU only.
+// 0 for rows without documents. Says which kernels will run: "cuDNN 9.14.0", or "own kernels" and why. Of the workspace only the
+// size counts. Any thread may call it; attention itself waits for what another thread is preparing. GPU only.
 std::string attention_prepare(const OpContext& ctx, const AttentionDims& dims, DType dtype,
                               std::int64_t table_rows);
 

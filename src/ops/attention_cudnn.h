@@ -36,7 +36,7 @@ struct CudnnAttentionShape {
 };
 
 // "cuDNN 9.14.0" when forward and backward of this shape have a plan that fits the workspace, made now if there is none yet;
-// else why not.
+// else why not. Any thread may call it and waits where another is making the plan.
 Result<std::string> cudnn_attention_prepare(const OpContext& ctx, const CudnnAttentionShape& shape);
 
 // REQUIRES: cudnn_attention_prepare() is ok for the shape.

@@ -1,10 +1,13 @@
 // Plans are graphs of cuDNN's front end: one scaled dot product attention, forward or backward. Packed documents are a batch
 // of sequences of any length that lie one behind the other ("ragged": each tensor comes with the element where every sequence
 // starts), so that work across documents is never done.
+#include <array>
 #include <cmath>
 #include <exception>
+#include <future>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <tuple>
 #include <unordered_map>
 #include <vector>
@@ -56,6 +59,7 @@ struct Plan {
 };
 
 struct Plans {
+  std::once_flag made;
   Plan forward, backward;
   std::string refusal;  // why they cannot run; empty when they can
 };
@@ -67,26 +71,33 @@ AttentionDims backward_part(const CudnnAttentionShape& shape) {
   return shape.deterministic ? fixed_order_part(shape.dims) : shape.dims;
 }
 
-// The library as one device uses it.
+// A handle is for one thread at a time: those of plans that are made are not those of plans that run.
+enum class Use : std::uint8_t { kRun, kMakeForward, kMakeBackward };
+
+// The library as one device uses it. Any thread may prepare.
 class Library {
  public:
   ~Library() {
-    if (handle_ != nullptr) {
-      fe::detail::destroy_handle(handle_);
+    for (cudnnHandle_t handle : handles_) {
+      if (handle != nullptr) {
+        fe::detail::destroy_handle(handle);
+      }
     }
   }
   // Loads it at the first call.
   Status open(const OpContext& ctx) {
-    if (handle_ == nullptr && problem_.empty()) {
-      problem_ = load(ctx);
-    }
+    std::call_once(opened_, [&] { problem_ = load(ctx); });
     return problem_.empty() ? ok_status() : bad_config(problem_);
   }
-  cudnnHandle_t handle() const { return handle_; }
+  cudnnHandle_t handle(Use use) const { return handles_[static_cast<std::size_t>(use)]; }
   std::string name() const {
     return fmt::format("cuDNN {}.{}.{}", version_ / 10000, version_ / 100 % 100, version_ % 100);
   }
-  std::map<Key, std::unique_ptr<Plans>> plans;
+  Plans& plans(const Key& key) {
+    const std::lock_guard lock(plans_mutex_);
+    return plans_[key];
+  }
+  std::mutex& making() { return making_; }
 
  private:
   std::string load(const OpContext& ctx) {
@@ -101,12 +112,12 @@ class Library {
       if (version_ < kLeastVersion) {
         return fmt::format("{} is older than 9.6", name());
       }
-      cudnnHandle_t handle = nullptr;
-      if (fe::detail::create_handle(&handle) != CUDNN_STATUS_SUCCESS) {
-        return name() + " does not start on this GPU";
+      for (cudnnHandle_t& handle : handles_) {
+        if (fe::detail::create_handle(&handle) != CUDNN_STATUS_SUCCESS) {
+          return name() + " does not start on this GPU";
+        }
       }
-      handle_ = handle;
-      if (fe::detail::set_stream(handle_, static_cast<cudaStream_t>(ctx.device->stream())) !=
+      if (fe::detail::set_stream(handle(Use::kRun), static_cast<cudaStream_t>(ctx.device->stream())) !=
           CUDNN_STATUS_SUCCESS) {
         return name() + " refuses the stream";
       }
@@ -116,9 +127,13 @@ class Library {
     return {};
   }
 
-  cudnnHandle_t handle_ = nullptr;
+  std::once_flag opened_;
+  std::array<cudnnHandle_t, 3> handles_{};
   std::size_t version_ = 0;
   std::string problem_;
+  std::mutex making_;       // held by who makes plans
+  std::mutex plans_mutex_;  // of the map, not of the plans in it
+  std::map<Key, Plans> plans_;
 };
 
 // Declares the tensors of one plan.
@@ -239,45 +254,51 @@ void declare_backward(fe::graph::Graph& graph, const CudnnAttentionShape& shape)
   declaration.becomes_keys(dv, "dv", kDv);
 }
 
-// Empty, or the library's reason.
-std::string build(cudnnHandle_t handle, Plan& plan) {
-  fe::error_t error = plan.graph.build(handle, {fe::HeurMode_t::A});
-  std::int64_t bytes = 0;
-  if (error.is_good()) {
-    error = plan.graph.get_workspace_size(bytes);
-  }
-  plan.workspace_bytes = bytes;
-  return error.is_good() ? std::string() : error.get_message();
-}
+using Declare = void (&)(fe::graph::Graph&, const CudnnAttentionShape&);
 
-std::string make(const OpContext& ctx, cudnnHandle_t handle, const CudnnAttentionShape& shape, Plans& plans) {
+// Empty, or why the plan cannot run.
+std::string make(const OpContext& ctx, cudnnHandle_t handle, const CudnnAttentionShape& shape,
+                 Declare declare, Plan& plan) {
   try {
-    declare_forward(plans.forward.graph, shape);
-    declare_backward(plans.backward.graph, shape);
-    for (Plan* plan : {&plans.forward, &plans.backward}) {
-      if (std::string problem = build(handle, *plan); !problem.empty()) {
-        return problem;
-      }
-      if (plan->workspace_bytes > ctx.workspace.num_bytes()) {
-        return fmt::format("wants {} bytes of workspace and {} are planned", plan->workspace_bytes,
-                           ctx.workspace.num_bytes());
-      }
+    declare(plan.graph, shape);
+    fe::error_t error = plan.graph.build(handle, {fe::HeurMode_t::A});
+    std::int64_t bytes = 0;
+    if (error.is_good()) {
+      error = plan.graph.get_workspace_size(bytes);
+    }
+    plan.workspace_bytes = bytes;
+    if (!error.is_good()) {
+      return error.get_message();
     }
   } catch (const std::exception& problem) {
     return problem.what();
   }
-  return {};
+  return plan.workspace_bytes <= ctx.workspace.num_bytes()
+             ? std::string()
+             : fmt::format("wants {} bytes of workspace and {} are planned", plan.workspace_bytes,
+                           ctx.workspace.num_bytes());
 }
 
+// Kernels are compiled here, for about a second each: forward's beside backward's.
+std::string make_both(const OpContext& ctx, Library& library, const CudnnAttentionShape& shape,
+                      Plans& plans) {
+  const std::lock_guard lock(library.making());
+  auto forward = std::async(std::launch::async, [&] {
+    ctx.device->make_current();
+    return make(ctx, library.handle(Use::kMakeForward), shape, declare_forward, plans.forward);
+  });
+  std::string problem =
+      make(ctx, library.handle(Use::kMakeBackward), shape, declare_backward, plans.backward);
+  std::string forward_problem = forward.get();
+  return forward_problem.empty() ? problem : forward_problem;
+}
+
+// Who comes while another thread makes them waits for it.
 Plans& plans_of(const OpContext& ctx, Library& library, const CudnnAttentionShape& shape) {
   const AttentionDims& d = shape.dims;
-  std::unique_ptr<Plans>& plans =
-      library.plans[{d.B, d.T, d.H, d.G, d.C, shape.table_rows, shape.deterministic}];
-  if (plans == nullptr) {
-    plans = std::make_unique<Plans>();
-    plans->refusal = make(ctx, library.handle(), shape, *plans);
-  }
-  return *plans;
+  Plans& plans = library.plans({d.B, d.T, d.H, d.G, d.C, shape.table_rows, shape.deterministic});
+  std::call_once(plans.made, [&] { plans.refusal = make_both(ctx, library, shape, plans); });
+  return plans;
 }
 
 template <class View>
@@ -296,7 +317,7 @@ void add_documents(Pointers& pointers, const ConstTensorView& documents_4E) {
 
 void run(const OpContext& ctx, Plan& plan, Pointers& pointers, const char* op) {
   fe::error_t error =
-      plan.graph.execute(ctx.device->op_state<Library>().handle(), pointers, address(ctx.workspace));
+      plan.graph.execute(ctx.device->op_state<Library>().handle(Use::kRun), pointers, address(ctx.workspace));
   CHECK(error.is_good(), std::string(op) + ": " + error.get_message());
   ctx.device->check_launch(op);
 }
