@@ -410,7 +410,7 @@ void Model::bind(const Memory& memory, ThreadPool& pool) {
   }
 }
 
-void Model::prepare(CudaDevice& device) {
+void Model::prepare(CudaDevice& device, std::string stored_plans) {
   if (std::exchange(impl_->is_prepared, true)) {
     return;
   }
@@ -418,6 +418,7 @@ void Model::prepare(CudaDevice& device) {
   if (impl_->staged_documents.is_valid()) {
     tables.insert(tables.end(), kDocumentTables.begin(), kDocumentTables.end());
   }
+  ops::use_attention_plans(device, std::move(stored_plans));
   device.start_thread([&device, shape = impl_->shape, dims = impl_->attention_dims(), tables] {
     ThreadPool alone(1);
     for (const std::int64_t E : tables) {

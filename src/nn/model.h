@@ -62,8 +62,9 @@ class Model {
 
   // On a GPU: starts to make the plans of attention, which takes a second or two, in a thread of the device. bind() does it
   // where it was not done; called as soon as the device is open it runs beside the rest of a start. The first pass over a
-  // batch waits for the plans that it needs.
-  void prepare(CudaDevice& device);
+  // batch waits for the plans that it needs. `stored_plans`: ops::new_attention_plans() of another run, or nothing; what does not
+  // fit is not used.
+  void prepare(CudaDevice& device, std::string stored_plans = {});
 
   // After this the model works on `memory`, which must outlive it, with `pool`. Fills the RoPE tables. Weights
   // are not touched. On a GPU batches lie in pinned host memory (Lifetime::kIo), results are there after

@@ -46,6 +46,12 @@ void attention_documents(const OpContext& ctx, const AttentionDims& dims, Tensor
 std::string attention_prepare(const OpContext& ctx, const AttentionDims& dims, DType dtype,
                               std::int64_t table_rows);
 
+// All plans so far as text for a file, when some of them were compiled since the last call; empty otherwise, and while another
+// thread makes plans. Given back in another run, before its first attention_prepare(), they need no compiling, which takes
+// seconds. A damaged text, or one of another GPU or library, changes nothing. GPU only.
+std::string new_attention_plans(CudaDevice& device);
+void use_attention_plans(CudaDevice& device, std::string text);
+
 // Workspace that the kernels of attention_prepare() may use.
 std::int64_t attention_workspace_bytes(const AttentionDims& dims, DType dtype, bool deterministic);
 

@@ -39,6 +39,10 @@ struct CudnnAttentionShape {
 // else why not. Any thread may call it and waits where another is making the plan.
 Result<std::string> cudnn_attention_prepare(const OpContext& ctx, const CudnnAttentionShape& shape);
 
+// attention.h: new_attention_plans(), use_attention_plans().
+std::string new_cudnn_attention_plans(CudaDevice& device);
+void use_cudnn_attention_plans(CudaDevice& device, std::string text);
+
 // REQUIRES: cudnn_attention_prepare() is ok for the shape.
 void cudnn_attention_forward(const OpContext& ctx, const CudnnAttentionShape& shape, TensorView o_BTHC,
                              TensorView lse_BHT, ConstTensorView q_BTHC, ConstTensorView k_BSGC,

@@ -53,6 +53,10 @@ std::string attention_prepare(const OpContext& /*ctx*/, const AttentionDims& /*d
   built_without_cuda("attention_prepare");
   return {};
 }
+std::string new_attention_plans(CudaDevice& /*device*/) {
+  return {};
+}
+void use_attention_plans(CudaDevice& /*device*/, std::string /*text*/) {}
 void attention_backward(const OpContext& /*ctx*/, const AttentionDims& /*dims*/,
                         const AttentionBackward& /*args*/) {
   built_without_cuda("attention_backward");

@@ -699,6 +699,36 @@ TEST_P(CudaOps, AttentionByTheLibrary) {
   }
 }
 
+// On another device object, which compiles nothing.
+TEST_P(CudaOps, AttentionPlansOfAnotherRunAreTheSame) {
+  const AttentionDims d{2, 320, 320, 8, 2, 128, 0};
+  const Shape shape_q{d.B, d.T, d.H, d.C}, shape_k{d.B, d.S, d.G, d.C}, shape_row{d.B, d.H, d.T};
+  const Floats q = floats(shape_q.num_elements()), k = floats(shape_k.num_elements());
+  const Floats zeros(static_cast<std::size_t>(shape_row.num_elements()));
+  const auto run = [&](CudaDevice& device) {
+    Bench b(&device, dtype());
+    const TensorView q_v = b.put(q, shape_q), k_v = b.put(k, shape_k), o = b.put(q, shape_q);
+    const TensorView dq = b.put(q, shape_q), dk = b.put(k, shape_k), dv = b.put(k, shape_k);
+    const TensorView lse = b.put_float(zeros, shape_row), delta = b.put_float(zeros, shape_row);
+    attention_forward(b.context(), d, o, lse, q_v, k_v, k_v, {});
+    attention_backward(b.context(), d, {dq, dk, dv, delta, q_v, q_v, k_v, k_v, o, lse, {}});
+    return Outputs{b.get(o), b.get(dq), b.get(dk), b.get(dv)};
+  };
+  const Outputs compiled = run(*device_);
+  const std::string plans = new_attention_plans(*device_);
+  if (plans.empty()) {
+    GTEST_SKIP() << "not by a library that tells its plans";
+  }
+  EXPECT_EQ(new_attention_plans(*device_), "") << "nothing is new any more";
+  for (const bool is_damaged : {false, true}) {
+    auto other = CudaDevice::open(0);
+    ASSERT_TRUE(other.ok());
+    use_attention_plans(**other, is_damaged ? plans.substr(0, plans.size() / 2) : plans);
+    EXPECT_EQ(run(**other), compiled);
+    EXPECT_EQ(!new_attention_plans(**other).empty(), is_damaged) << "plans were compiled";
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(DTypes, Fp8Ops, testing::Values(DType::kFloat32, DType::kBFloat16),
                          [](const auto& dtype) { return std::string(dtype_name(dtype.param)); });
 INSTANTIATE_TEST_SUITE_P(DTypes, CudaOps, testing::Values(DType::kFloat32, DType::kBFloat16),

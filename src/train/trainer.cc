@@ -12,6 +12,7 @@
 #include "config/config_text.h"
 #include "device/cpu_facts.h"
 #include "device/host_memory.h"
+#include "ops/attention.h"
 #include "optim/batch_ramp.h"
 #include "optim/learning_rate.h"
 #include "planner/device_memory.h"
@@ -140,7 +141,9 @@ Status Trainer::open_device(OpeningDevice device, const planner::TrainingPlanInp
   device_->make_current();
   TRY(planner::check_device_memory_fits(inputs, planner::estimate_device_memory(plan_->plan),
                                         device_->free_bytes()));
-  plan_->model.prepare(*device_);
+  // Nothing where there are none, or none that can be read: they are made.
+  const Result<std::string> stored = doors_.files.read_text(attention_plans_path());
+  plan_->model.prepare(*device_, stored.ok() ? *stored : std::string());
   return ok_status();
 }
 
@@ -369,6 +372,7 @@ Status Trainer::run() {
       end_start_phase("first_step");
       start_times_.log(log_);
     }
+    keep_attention_plans();
     // Before anything made from changed data can be saved.
     TRY(feed_->order().check_unchanged(doors_.files));
     TRY(after_step(record.global_batch, &should_stop));
@@ -487,6 +491,18 @@ Status Trainer::choose_products(const std::vector<parallel::WorkItem>& schedule)
       {folder_->cache_path() + "/product-choices.txt", !config_.run.deterministic, run_microbatch}));
   end_start_phase("products");
   return ok_status();
+}
+
+void Trainer::keep_attention_plans() {
+  const std::string plans = device_ ? ops::new_attention_plans(*device_) : std::string();
+  if (plans.empty()) {
+    return;
+  }
+  const Status kept = doors_.files.replace_text(attention_plans_path(), plans);
+  if (!kept.ok()) {
+    log_.warning("plans of attention are not kept; the next start makes them again",
+                 {{"reason", kept.message()}});
+  }
 }
 
 void Trainer::finish_record(const optim::BatchSize& batch, double step_s, StepRecord& record) {

@@ -87,6 +87,10 @@ class Trainer {
   Status train_step(StepRecord& record);
   // Once per start, with the first batch in place.
   Status choose_products(const std::vector<parallel::WorkItem>& schedule);
+  // Writes plans of attention that were compiled in this start, so that the next one need not.
+  void keep_attention_plans();
+  // Where this run keeps what makes its next start faster. The folder may not be there yet.
+  std::string attention_plans_path() const { return config_.run.folder + "/cache/attention-plans.txt"; }
   void finish_record(const optim::BatchSize& batch, double step_s, StepRecord& record);
   // Evaluation, saves and stop requests after a step of `batch_samples` samples.
   Status after_step(std::int64_t batch_samples, bool* should_stop);
