@@ -366,12 +366,12 @@ Status Trainer::run() {
     if (!status.ok() && status.code() != StatusCode::kDiverged) {
       return status;
     }
-    telemetry_->record_step(record, first_step_, doors_.clock.monotonic_s() - started_s_);
-    TRY(status);
-    if (state_.step == first_step_ + 1) {
+    if (status.ok() && state_.step == first_step_ + 1) {
       end_start_phase("first_step");
       start_times_.log(log_);
     }
+    telemetry_->record_step(record, first_step_, doors_.clock.monotonic_s() - started_s_);
+    TRY(status);
     keep_attention_plans();
     // Before anything made from changed data can be saved.
     TRY(feed_->order().check_unchanged(doors_.files));
