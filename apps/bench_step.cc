@@ -135,15 +135,9 @@ Status StepBench::open_memory() {
 }
 
 Status StepBench::fill_weights() {
-  if (!device_) {
-    nn::initialize_weights(plan_->model.parameters(), *memory_, model_, 1, pool_);
-    return ok_status();
-  }
-  TRY_ASSIGN(const Memory mirror, Memory::create_mirror(plan_->plan, {Lifetime::kParameter}));
-  nn::initialize_weights(plan_->model.parameters(), mirror, model_, 1, pool_);
-  TRY(memory_->upload(Lifetime::kParameter, mirror));
+  nn::initialize_weights(plan_->model.parameters(), *memory_, model_, 1, pool_);
   plan_->model.round_weights();
-  return device_->synchronize();
+  return device_ ? device_->synchronize() : ok_status();
 }
 
 void StepBench::fill_batch(std::int64_t microbatch, std::uint64_t index) {

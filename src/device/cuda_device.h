@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -48,21 +49,25 @@ class CudaDevice {
   // Waits for all work. kNodeSuspect with op and reason when any of it failed since the last call.
   [[nodiscard]] Status synchronize();
 
+  // CUDA keeps per thread which GPU calls are for: open() makes it this one, other threads call this first.
+  void make_current() const;
+  // Runs `work` in a thread of its own with this GPU current, beside what the caller does next. It may prepare (load
+  // libraries, make plans of their calls) but not queue work. The device closes when it is done.
+  void start_thread(std::function<void()> work);
+
   // For .cu files: a cudaStream_t and a cublasLtHandle_t.
   void* stream() const;
   void* blas() const;
-  // What the ops keep per device between calls (plans of library calls): one object of each type, made at first use.
+  // What the ops keep per device between calls (plans of library calls): one object of each type, made at first use, by
+  // any thread.
   template <class State>
   State& op_state() {
-    std::shared_ptr<void>& held = held_state(typeid(State));
-    if (held == nullptr) {
-      held = std::make_shared<State>();
-    }
-    return *static_cast<State*>(held.get());
+    return *static_cast<State*>(
+        held_state(typeid(State), [] { return std::static_pointer_cast<void>(std::make_shared<State>()); }));
   }
 
  private:
-  std::shared_ptr<void>& held_state(std::type_index type);
+  void* held_state(std::type_index type, std::shared_ptr<void> (*make)());
   struct Impl;
   explicit CudaDevice(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

@@ -6,7 +6,6 @@ namespace cairn {
 
 struct CudaDevice::Impl {
   std::string name;
-  std::shared_ptr<void> op_state;
 };
 
 CudaDevice::CudaDevice(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -51,14 +50,16 @@ void CudaDevice::check_launch(std::string_view /*op*/) {}
 Status CudaDevice::synchronize() {
   return bad_config("built without CUDA");
 }
+void CudaDevice::make_current() const {}
+void CudaDevice::start_thread(std::function<void()> /*work*/) {}
 void* CudaDevice::stream() const {
   return nullptr;
 }
 void* CudaDevice::blas() const {
   return nullptr;
 }
-std::shared_ptr<void>& CudaDevice::held_state(std::type_index /*type*/) {
-  return impl_->op_state;
+void* CudaDevice::held_state(std::type_index /*type*/, std::shared_ptr<void> (* /*make*/)()) {
+  return nullptr;
 }
 
 }  // namespace cairn

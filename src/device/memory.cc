@@ -4,7 +4,17 @@
 #include <new>
 #include <string>
 
+#include <sys/mman.h>
+
 namespace cairn {
+namespace {
+
+Status refused(std::int64_t num_bytes) {
+  return bad_config("this machine refused " + std::to_string(num_bytes) +
+                    " bytes of memory; `cairn plan` shows what the run needs");
+}
+
+}  // namespace
 
 Result<Arena> Arena::create(std::int64_t num_bytes) {
   Arena arena;
@@ -14,12 +24,31 @@ Result<Arena> Arena::create(std::int64_t num_bytes) {
   const auto size = static_cast<std::size_t>(num_bytes);
   void* data = ::operator new (size, std::align_val_t{kTensorAlignment}, std::nothrow);
   if (data == nullptr) {
-    return Status(StatusCode::kBadConfig, "this machine refused " + std::to_string(num_bytes) +
-                                              " bytes of memory; `cairn plan` shows what the run needs");
+    return refused(num_bytes);
   }
   std::memset(data, 0, size);  // touches every page
   arena.data_ = static_cast<std::byte*>(data);
   arena.num_bytes_ = num_bytes;
+  return arena;
+}
+
+Result<Arena> Arena::create_untouched(std::int64_t num_bytes) {
+  Arena arena;
+  if (num_bytes == 0) {
+    return arena;
+  }
+  const auto size = static_cast<std::size_t>(num_bytes);
+  void* const data = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (data == MAP_FAILED) {
+    return refused(num_bytes);
+  }
+#if defined(MADV_HUGEPAGE)
+  // A wish: where it is refused, the pages are small.
+  static_cast<void>(::madvise(data, size, MADV_HUGEPAGE));
+#endif
+  arena.data_ = static_cast<std::byte*>(data);
+  arena.num_bytes_ = num_bytes;
+  arena.is_mapped_ = true;
   return arena;
 }
 
@@ -43,6 +72,7 @@ Result<Arena> Arena::create_on(CudaDevice& device, std::int64_t num_bytes, Devic
 Arena& Arena::operator=(Arena&& other) noexcept {
   std::swap(device_, other.device_);
   std::swap(kind_, other.kind_);
+  std::swap(is_mapped_, other.is_mapped_);
   std::swap(data_, other.data_);
   std::swap(num_bytes_, other.num_bytes_);
   return *this;
@@ -56,6 +86,8 @@ Arena::~Arena() {
     device_->release(data_);
   } else if (device_ != nullptr) {
     device_->release_pinned(data_);
+  } else if (is_mapped_) {
+    ::munmap(data_, static_cast<std::size_t>(num_bytes_));
   } else {
     ::operator delete (data_, std::align_val_t{kTensorAlignment});
   }
@@ -90,7 +122,7 @@ Result<Memory> Memory::create_mirror(const Plan& plan, std::initializer_list<Lif
   Memory memory(plan);
   for (const Lifetime lifetime : lifetimes) {
     TRY_ASSIGN(memory.arenas_[static_cast<std::size_t>(lifetime)],
-               Arena::create(plan.region_bytes(lifetime)));
+               Arena::create_untouched(plan.region_bytes(lifetime)));
   }
   return memory;
 }

@@ -22,13 +22,16 @@ class Arena {
  public:
   Arena() = default;
   static Result<Arena> create(std::int64_t num_bytes);
+  // The same without its pages: the system finds each when it is first touched, in huge ones where it has any.
+  static Result<Arena> create_untouched(std::int64_t num_bytes);
   // On the GPU, or pinned in host memory; `device` outlives this.
   static Result<Arena> create_on(CudaDevice& device, std::int64_t num_bytes, DeviceKind kind);
   Arena(Arena&& other) noexcept
       : data_(std::exchange(other.data_, nullptr)),
         num_bytes_(std::exchange(other.num_bytes_, 0)),
         device_(other.device_),
-        kind_(other.kind_) {}
+        kind_(other.kind_),
+        is_mapped_(other.is_mapped_) {}
   Arena& operator=(Arena&& other) noexcept;
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
@@ -43,6 +46,7 @@ class Arena {
   std::int64_t num_bytes_ = 0;
   CudaDevice* device_ = nullptr;  // null: plain host memory
   DeviceKind kind_ = DeviceKind::kCpu;
+  bool is_mapped_ = false;  // pages of the system, not of the heap
 };
 
 class Memory {
@@ -53,7 +57,8 @@ class Memory {
   // The same on a GPU, which outlives this.
   static Result<Memory> create_on(CudaDevice& device, const Plan& plan);
   // Host memory for the given lifetimes of the plan only: what files are read into and written from when the
-  // run's own memory lies on a GPU. Views of other lifetimes are null.
+  // run's own memory lies on a GPU. Views of other lifetimes are null. Untouched: a run that reads no file starts
+  // without waiting for pages that only its first checkpoint needs.
   static Result<Memory> create_mirror(const Plan& plan, std::initializer_list<Lifetime> lifetimes);
 
   TensorView view(TensorId id, int slot = 0) const;

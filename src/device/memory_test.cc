@@ -1,9 +1,11 @@
 #include "device/memory.h"
 
 #include <cstdint>
+#include <fstream>
 #include <utility>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 namespace cairn {
 namespace {
@@ -24,9 +26,37 @@ TEST(Arena, IsZeroedAlignedAndMoves) {
 }
 
 TEST(Arena, RefusesWhatTheHostCannotGive) {
-  const auto created = Arena::create(std::int64_t{1} << 60);
-  ASSERT_FALSE(created.ok());
-  EXPECT_EQ(created.status().code(), StatusCode::kBadConfig);
+  for (const auto& created :
+       {Arena::create(std::int64_t{1} << 60), Arena::create_untouched(std::int64_t{1} << 60)}) {
+    ASSERT_FALSE(created.ok());
+    EXPECT_EQ(created.status().code(), StatusCode::kBadConfig);
+  }
+}
+
+// Pages of this process in memory now.
+std::int64_t resident_bytes() {
+  std::ifstream file("/proc/self/statm");
+  std::int64_t pages = 0;
+  std::int64_t resident = 0;
+  file >> pages >> resident;
+  return resident * sysconf(_SC_PAGESIZE);
+}
+
+TEST(Arena, UntouchedIsZeroedAlignedAndTakesPagesWhenTheyAreTouched) {
+  constexpr std::int64_t kBytes = std::int64_t{256} << 20;
+  const std::int64_t before = resident_bytes();
+  auto created = Arena::create_untouched(kBytes);
+  ASSERT_TRUE(created.ok()) << created.status().message();
+  EXPECT_LT(resident_bytes() - before, kBytes / 4);
+  Arena arena;
+  arena = std::move(created).value();
+  EXPECT_EQ(arena.num_bytes(), kBytes);
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(arena.data()) % kTensorAlignment, 0U);
+  for (const std::int64_t i : {std::int64_t{0}, kBytes / 2, kBytes - 1}) {
+    EXPECT_EQ(arena.data()[i], std::byte{0});
+    arena.data()[i] = std::byte{1};
+  }
+  EXPECT_EQ(Arena::create_untouched(0).value().data(), nullptr);
 }
 
 TEST(Memory, ViewsLieWhereThePlanSaysAndSavedTensorsHaveOneCopyPerSlot) {

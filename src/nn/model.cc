@@ -43,6 +43,16 @@ std::int64_t count_documents(const ConstTensorView& first_key_BT) {
   return count;
 }
 
+// For a table of E columns, or rows without documents. Of the workspace that attention will have it tells the size.
+std::string prepare_attention(CudaDevice& device, ThreadPool& workers, const ModelShape& shape,
+                              const ops::AttentionDims& dims, std::int64_t E) {
+  const std::int64_t bytes = std::max(
+      ops::kCudaWorkspaceBytes, ops::attention_workspace_bytes(dims, shape.compute, shape.deterministic));
+  const ops::OpContext ctx{workers, TensorView(nullptr, Shape{bytes}, DType::kUint8, DeviceKind::kCuda),
+                           &device, shape.deterministic};
+  return ops::attention_prepare(ctx, dims, shape.compute, E);
+}
+
 }  // namespace
 
 struct Model::Impl {
@@ -65,7 +75,7 @@ struct Model::Impl {
   TensorId staged_ids, staged_positions, staged_first_key;
   TensorId staged_documents;  // the largest table of documents; invalid where sums have a fixed order
   TensorId staged_targets, staged_loss_mask, staged_dloss, staged_loss;
-  std::string attention_engine;
+  bool is_prepared = false;
   Fp8Layers fp8;
 
   // The work of a phase on one slot differs by its mask alone once a batch is staged.
@@ -90,7 +100,6 @@ struct Model::Impl {
   void stage(const BatchView& batch, int slot) const;
   ops::AttentionDims attention_dims() const;
   ops::AttentionMask staged_mask(const RunContext& run, const BatchView& batch) const;
-  void prepare_attention();
   template <class Work>
   void run_recorded(Phase phase, const RunContext& run, const Work& work);
   void fill_rope_tables() const;
@@ -282,19 +291,6 @@ void Model::Impl::run_recorded(Phase phase, const RunContext& run, const Work& w
   }
 }
 
-void Model::Impl::prepare_attention() {
-  if (!is_on_gpu()) {
-    return;
-  }
-  const ops::OpContext ctx = blocks.front().attention().op_context(run_context(0));
-  attention_engine = ops::attention_prepare(ctx, attention_dims(), shape.compute, 0);
-  if (staged_documents.is_valid()) {
-    for (const std::int64_t E : kDocumentTables) {
-      ops::attention_prepare(ctx, attention_dims(), shape.compute, E);
-    }
-  }
-}
-
 // Computed on the host on either device, so that both rotate by the same bits.
 void Model::Impl::fill_rope_tables() const {
   const std::vector<float> frequencies = rope_inverse_frequencies(config.rope, config.head_dim);
@@ -409,11 +405,33 @@ void Model::bind(const Memory& memory, ThreadPool& pool) {
   impl_->pool = &pool;
   CHECK((memory.device() != nullptr) == impl_->is_on_gpu(), "the model was declared for another device");
   impl_->fill_rope_tables();
-  impl_->prepare_attention();
+  if (impl_->is_on_gpu()) {
+    prepare(*memory.device());
+  }
 }
 
-const std::string& Model::attention_engine() const {
-  return impl_->attention_engine;
+void Model::prepare(CudaDevice& device, std::string stored_plans) {
+  if (std::exchange(impl_->is_prepared, true)) {
+    return;
+  }
+  std::vector<std::int64_t> tables = {0};
+  if (impl_->staged_documents.is_valid()) {
+    tables.insert(tables.end(), kDocumentTables.begin(), kDocumentTables.end());
+  }
+  ops::use_attention_plans(device, std::move(stored_plans));
+  device.start_thread([&device, shape = impl_->shape, dims = impl_->attention_dims(), tables] {
+    ThreadPool alone(1);
+    for (const std::int64_t E : tables) {
+      prepare_attention(device, alone, shape, dims, E);
+    }
+  });
+}
+
+std::string Model::attention_engine() const {
+  if (!impl_->is_on_gpu()) {
+    return {};
+  }
+  return prepare_attention(*impl_->memory->device(), *impl_->pool, impl_->shape, impl_->attention_dims(), 0);
 }
 
 void Model::round_weights() {

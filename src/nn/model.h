@@ -60,13 +60,19 @@ class Model {
   // Constants that checkpoints of this model carry (xIELU's beta and eps per layer); empty for most types.
   std::span<const Buffer> buffers() const;
 
+  // On a GPU: starts to make the plans of attention, which takes a second or two, in a thread of the device. bind() does it
+  // where it was not done; called as soon as the device is open it runs beside the rest of a start. The first pass over a
+  // batch waits for the plans that it needs. `stored_plans`: ops::new_attention_plans() of another run, or nothing; what does not
+  // fit is not used.
+  void prepare(CudaDevice& device, std::string stored_plans = {});
+
   // After this the model works on `memory`, which must outlive it, with `pool`. Fills the RoPE tables. Weights
   // are not touched. On a GPU batches lie in pinned host memory (Lifetime::kIo), results are there after
   // CudaDevice::synchronize().  REQUIRES: memory on shape.device; pool.num_threads() <= shape.num_threads.
   void bind(const Memory& memory, ThreadPool& pool);
 
-  // After bind(): what attention runs on, "cuDNN 9.14.0" or "own kernels" and why. Empty on the CPU.
-  const std::string& attention_engine() const;
+  // After bind(): what attention runs on, "cuDNN 9.14.0" or "own kernels" and why. Waits for its plans. Empty on the CPU.
+  std::string attention_engine() const;
   // Phases of a microbatch that were recorded as CUDA graphs so far: once they have run.
   int num_graphs() const;
 

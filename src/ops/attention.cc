@@ -1,5 +1,7 @@
 #include "ops/attention.h"
 
+#include <utility>
+
 #include "ops/attention_backends.h"
 #include "ops/attention_cudnn.h"
 #include "ops/op_check.h"
@@ -64,6 +66,14 @@ std::string attention_prepare(const OpContext& ctx, const AttentionDims& dims, D
                               std::int64_t table_rows) {
   check_dims(dims);
   return cuda::attention_prepare(ctx, dims, dtype, table_rows);
+}
+
+std::string new_attention_plans(CudaDevice& device) {
+  return cuda::new_attention_plans(device);
+}
+
+void use_attention_plans(CudaDevice& device, std::string text) {
+  cuda::use_attention_plans(device, std::move(text));
 }
 
 std::int64_t attention_workspace_bytes(const AttentionDims& dims, DType dtype, bool deterministic) {

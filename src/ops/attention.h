@@ -41,9 +41,16 @@ void attention_documents(const OpContext& ctx, const AttentionDims& dims, Tensor
                          ConstTensorView first_key_BT);
 
 // Makes what attention of these dims needs beforehand (plans of a library), so that no step has to: for `table_rows` = E, or
-// 0 for rows without documents. Says which kernels will run: "cuDNN 9.14.0", or "own kernels" and why. GPU only.
+// 0 for rows without documents. Says which kernels will run: "cuDNN 9.14.0", or "own kernels" and why. Of the workspace only the
+// size counts. Any thread may call it; attention itself waits for what another thread is preparing. GPU only.
 std::string attention_prepare(const OpContext& ctx, const AttentionDims& dims, DType dtype,
                               std::int64_t table_rows);
+
+// All plans so far as text for a file, when some of them were compiled since the last call; empty otherwise, and while another
+// thread makes plans. Given back in another run, before its first attention_prepare(), they need no compiling, which takes
+// seconds. A damaged text, or one of another GPU or library, changes nothing. GPU only.
+std::string new_attention_plans(CudaDevice& device);
+void use_attention_plans(CudaDevice& device, std::string text);
 
 // Workspace that the kernels of attention_prepare() may use.
 std::int64_t attention_workspace_bytes(const AttentionDims& dims, DType dtype, bool deterministic);

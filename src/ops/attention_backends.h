@@ -34,6 +34,8 @@ void attention_documents(const OpContext& ctx, const AttentionDims& dims, Tensor
                          ConstTensorView first_key_BT);
 std::string attention_prepare(const OpContext& ctx, const AttentionDims& dims, DType dtype,
                               std::int64_t table_rows);
+std::string new_attention_plans(CudaDevice& device);
+void use_attention_plans(CudaDevice& device, std::string text);
 
 // The part on tensor cores (attention_mma_cuda.cu): what it takes, and its kernels; backward reads delta_BHT.
 bool attention_mma_takes(const AttentionDims& dims, DType dtype);

@@ -1,5 +1,7 @@
 // The plain attention of the GPU: any shape, float32 arithmetic on CUDA cores. It judges the kernel on tensor cores
 // (attention_mma_cuda.cu) and runs what that one does not take.
+#include <utility>
+
 #include "ops/attention_backends.h"
 #include "ops/attention_cudnn.h"
 #include "ops/kernel_cuda.cuh"
@@ -307,6 +309,14 @@ std::string attention_prepare(const OpContext& ctx, const AttentionDims& dims, D
   }
   const Result<std::string> library = cudnn_attention_prepare(ctx, {dims, table_rows, ctx.deterministic});
   return library.ok() ? *library : "own kernels: " + library.status().message();
+}
+
+std::string new_attention_plans(CudaDevice& device) {
+  return new_cudnn_attention_plans(device);
+}
+
+void use_attention_plans(CudaDevice& device, std::string text) {
+  use_cudnn_attention_plans(device, std::move(text));
 }
 
 void attention_backward(const OpContext& ctx, const AttentionDims& dims, const AttentionBackward& args) {

@@ -36,8 +36,12 @@ struct CudnnAttentionShape {
 };
 
 // "cuDNN 9.14.0" when forward and backward of this shape have a plan that fits the workspace, made now if there is none yet;
-// else why not.
+// else why not. Any thread may call it and waits where another is making the plan.
 Result<std::string> cudnn_attention_prepare(const OpContext& ctx, const CudnnAttentionShape& shape);
+
+// attention.h: new_attention_plans(), use_attention_plans().
+std::string new_cudnn_attention_plans(CudaDevice& device);
+void use_cudnn_attention_plans(CudaDevice& device, std::string text);
 
 // REQUIRES: cudnn_attention_prepare() is ok for the shape.
 void cudnn_attention_forward(const OpContext& ctx, const CudnnAttentionShape& shape, TensorView o_BTHC,

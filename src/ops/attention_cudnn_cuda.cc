@@ -1,20 +1,27 @@
 // Plans are graphs of cuDNN's front end: one scaled dot product attention, forward or backward. Packed documents are a batch
 // of sequences of any length that lie one behind the other ("ragged": each tensor comes with the element where every sequence
 // starts), so that work across documents is never done.
+#include <array>
+#include <atomic>
 #include <cmath>
 #include <exception>
+#include <future>
 #include <map>
 #include <memory>
-#include <tuple>
+#include <mutex>
+#include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <cudnn_frontend.h>
 #include <dlfcn.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/check.h"
 #include "ops/attention_cudnn.h"
+#include "ops/plan_texts.h"
 
 // Where the front end looks up the library's functions.
 namespace cudnn_frontend {
@@ -51,45 +58,77 @@ enum Uid : std::int64_t {
 using Pointers = std::unordered_map<std::int64_t, void*>;
 
 struct Plan {
-  fe::graph::Graph graph;
+  std::unique_ptr<fe::graph::Graph> graph;
   std::int64_t workspace_bytes = 0;
 };
 
 struct Plans {
+  std::once_flag made;
   Plan forward, backward;
-  std::string refusal;  // why they cannot run; empty when they can
+  bool can_run = false;
+  std::string refusal;  // why not
 };
 
-using Key =
-    std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t, bool>;
+using Key = std::array<std::int64_t, 7>;
+
+Key key_of(const CudnnAttentionShape& shape) {
+  const AttentionDims& d = shape.dims;
+  return {d.B, d.T, d.H, d.G, d.C, shape.table_rows, shape.deterministic ? 1 : 0};
+}
+
+// Of a plan in a text.
+std::string plan_name(const char* direction, const Key& key) {
+  return fmt::format("{} {}", direction, fmt::join(key, " "));
+}
 
 AttentionDims backward_part(const CudnnAttentionShape& shape) {
   return shape.deterministic ? fixed_order_part(shape.dims) : shape.dims;
 }
 
-// The library as one device uses it.
+// A handle is for one thread at a time: those of plans that are made are not those of plans that run.
+enum class Use : std::uint8_t { kRun, kMakeForward, kMakeBackward };
+
+// The library as one device uses it. Any thread may prepare.
 class Library {
  public:
   ~Library() {
-    if (handle_ != nullptr) {
-      fe::detail::destroy_handle(handle_);
+    for (cudnnHandle_t handle : handles_) {
+      if (handle != nullptr) {
+        fe::detail::destroy_handle(handle);
+      }
     }
   }
   // Loads it at the first call.
-  Status open(const OpContext& ctx) {
-    if (handle_ == nullptr && problem_.empty()) {
-      problem_ = load(ctx);
-    }
+  Status open(const CudaDevice& device) {
+    std::call_once(opened_, [&] { problem_ = load(device); });
     return problem_.empty() ? ok_status() : bad_config(problem_);
   }
-  cudnnHandle_t handle() const { return handle_; }
+  cudnnHandle_t handle(Use use) const { return handles_[static_cast<std::size_t>(use)]; }
   std::string name() const {
     return fmt::format("cuDNN {}.{}.{}", version_ / 10000, version_ / 100 % 100, version_ % 100);
   }
-  std::map<Key, std::unique_ptr<Plans>> plans;
+  Plans& plans(const Key& key) {
+    const std::lock_guard lock(plans_mutex_);
+    return plans_[key];
+  }
+  // Who makes plans holds it.
+  std::mutex& making() { return making_; }
+
+  // What texts of plans are valid for.
+  std::string header(const CudaDevice& device) const {
+    return fmt::format("cairn attention plans 1, {}, front end {}, {}", name(), CUDNN_FRONTEND_VERSION,
+                       device.name());
+  }
+  // Before open(), which looks at the text.
+  void give(std::string text) { given_text_ = std::move(text); }
+  // To be used instead of compiling.
+  const PlanTexts& given() const { return given_; }
+  std::atomic<int> num_new = 0;  // plans compiled since new_texts()
+  // Of all plans; under making().
+  PlanTexts texts() const;
 
  private:
-  std::string load(const OpContext& ctx) {
+  std::string load(const CudaDevice& device) {
     if (fe::cudnn_dlhandle == nullptr) {
       fe::cudnn_dlhandle = dlopen(kLibrary, RTLD_NOW | RTLD_LOCAL);
     }
@@ -101,24 +140,34 @@ class Library {
       if (version_ < kLeastVersion) {
         return fmt::format("{} is older than 9.6", name());
       }
-      cudnnHandle_t handle = nullptr;
-      if (fe::detail::create_handle(&handle) != CUDNN_STATUS_SUCCESS) {
-        return name() + " does not start on this GPU";
+      for (cudnnHandle_t& handle : handles_) {
+        if (fe::detail::create_handle(&handle) != CUDNN_STATUS_SUCCESS) {
+          return name() + " does not start on this GPU";
+        }
       }
-      handle_ = handle;
-      if (fe::detail::set_stream(handle_, static_cast<cudaStream_t>(ctx.device->stream())) !=
+      if (fe::detail::set_stream(handle(Use::kRun), static_cast<cudaStream_t>(device.stream())) !=
           CUDNN_STATUS_SUCCESS) {
         return name() + " refuses the stream";
       }
+      if (Result<PlanTexts> given = parse_plan_texts(header(device), given_text_); given.ok()) {
+        given_ = std::move(*given);
+      }
+      given_text_.clear();
     } catch (const std::exception& problem) {
       return problem.what();
     }
     return {};
   }
 
-  cudnnHandle_t handle_ = nullptr;
+  std::once_flag opened_;
+  std::array<cudnnHandle_t, 3> handles_{};
   std::size_t version_ = 0;
   std::string problem_;
+  std::string given_text_;
+  PlanTexts given_;
+  std::mutex making_;
+  mutable std::mutex plans_mutex_;  // of the map, not of the plans in it
+  std::map<Key, Plans> plans_;
 };
 
 // Declares the tensors of one plan.
@@ -239,45 +288,91 @@ void declare_backward(fe::graph::Graph& graph, const CudnnAttentionShape& shape)
   declaration.becomes_keys(dv, "dv", kDv);
 }
 
-// Empty, or the library's reason.
-std::string build(cudnnHandle_t handle, Plan& plan) {
-  fe::error_t error = plan.graph.build(handle, {fe::HeurMode_t::A});
-  std::int64_t bytes = 0;
-  if (error.is_good()) {
-    error = plan.graph.get_workspace_size(bytes);
+using Declare = void (&)(fe::graph::Graph&, const CudnnAttentionShape&);
+
+// As it was made in another run; false where the library does not take it.
+bool restore(cudnnHandle_t handle, const std::string& text, Plan& plan) {
+  try {
+    plan.graph = std::make_unique<fe::graph::Graph>();
+    const std::vector<std::uint8_t> bytes(text.begin(), text.end());
+    return plan.graph->deserialize(handle, bytes, true, false).is_good() &&
+           plan.graph->get_workspace_size(plan.workspace_bytes).is_good();
+  } catch (const std::exception&) {
+    return false;
   }
-  plan.workspace_bytes = bytes;
-  return error.is_good() ? std::string() : error.get_message();
 }
 
-std::string make(const OpContext& ctx, cudnnHandle_t handle, const CudnnAttentionShape& shape, Plans& plans) {
+// Empty, or the library's reason.
+std::string compile(cudnnHandle_t handle, const CudnnAttentionShape& shape, Declare declare, Plan& plan) {
   try {
-    declare_forward(plans.forward.graph, shape);
-    declare_backward(plans.backward.graph, shape);
-    for (Plan* plan : {&plans.forward, &plans.backward}) {
-      if (std::string problem = build(handle, *plan); !problem.empty()) {
-        return problem;
-      }
-      if (plan->workspace_bytes > ctx.workspace.num_bytes()) {
-        return fmt::format("wants {} bytes of workspace and {} are planned", plan->workspace_bytes,
-                           ctx.workspace.num_bytes());
-      }
+    plan.graph = std::make_unique<fe::graph::Graph>();
+    declare(*plan.graph, shape);
+    fe::error_t error = plan.graph->build(handle, {fe::HeurMode_t::A});
+    if (error.is_good()) {
+      error = plan.graph->get_workspace_size(plan.workspace_bytes);
     }
+    return error.is_good() ? std::string() : error.get_message();
   } catch (const std::exception& problem) {
     return problem.what();
   }
-  return {};
 }
 
-Plans& plans_of(const OpContext& ctx, Library& library, const CudnnAttentionShape& shape) {
-  const AttentionDims& d = shape.dims;
-  std::unique_ptr<Plans>& plans =
-      library.plans[{d.B, d.T, d.H, d.G, d.C, shape.table_rows, shape.deterministic}];
-  if (plans == nullptr) {
-    plans = std::make_unique<Plans>();
-    plans->refusal = make(ctx, library.handle(), shape, *plans);
+// Empty, or why the plan cannot run.
+std::string make(const OpContext& ctx, Library& library, Use use, const CudnnAttentionShape& shape,
+                 Plan& plan) {
+  const bool is_forward = use == Use::kMakeForward;
+  const auto given = library.given().find(plan_name(is_forward ? "forward" : "backward", key_of(shape)));
+  if (given == library.given().end() || !restore(library.handle(use), given->second, plan)) {
+    std::string problem =
+        compile(library.handle(use), shape, is_forward ? declare_forward : declare_backward, plan);
+    if (!problem.empty()) {
+      return problem;
+    }
+    ++library.num_new;
   }
-  return *plans;
+  return plan.workspace_bytes <= ctx.workspace.num_bytes()
+             ? std::string()
+             : fmt::format("wants {} bytes of workspace and {} are planned", plan.workspace_bytes,
+                           ctx.workspace.num_bytes());
+}
+
+// Kernels are compiled here, for about a second each: forward's beside backward's.
+void make_both(const OpContext& ctx, Library& library, const CudnnAttentionShape& shape, Plans& plans) {
+  const std::lock_guard making(library.making());
+  auto forward = std::async(std::launch::async, [&] {
+    ctx.device->make_current();
+    return make(ctx, library, Use::kMakeForward, shape, plans.forward);
+  });
+  const std::string problem = make(ctx, library, Use::kMakeBackward, shape, plans.backward);
+  const std::string forward_problem = forward.get();
+  plans.refusal = forward_problem.empty() ? problem : forward_problem;
+  plans.can_run = plans.refusal.empty();
+}
+
+// Who comes while another thread makes them waits for it.
+Plans& plans_of(const OpContext& ctx, Library& library, const CudnnAttentionShape& shape) {
+  Plans& plans = library.plans(key_of(shape));
+  std::call_once(plans.made, [&] { make_both(ctx, library, shape, plans); });
+  return plans;
+}
+
+PlanTexts Library::texts() const {
+  PlanTexts texts;
+  const std::lock_guard lock(plans_mutex_);
+  for (const auto& [key, plans] : plans_) {
+    for (const auto& [direction, plan] :
+         {std::pair("forward", &plans.forward), std::pair("backward", &plans.backward)}) {
+      try {
+        std::vector<std::uint8_t> bytes;
+        if (plans.can_run && plan->graph->serialize(bytes, false).is_good()) {
+          texts[plan_name(direction, key)] = std::string(bytes.begin(), bytes.end());
+        }
+      } catch (const std::exception&) {
+        // A library that does not tell its plans: they are compiled again.
+      }
+    }
+  }
+  return texts;
 }
 
 template <class View>
@@ -295,8 +390,8 @@ void add_documents(Pointers& pointers, const ConstTensorView& documents_4E) {
 }
 
 void run(const OpContext& ctx, Plan& plan, Pointers& pointers, const char* op) {
-  fe::error_t error =
-      plan.graph.execute(ctx.device->op_state<Library>().handle(), pointers, address(ctx.workspace));
+  fe::error_t error = plan.graph->execute(ctx.device->op_state<Library>().handle(Use::kRun), pointers,
+                                          address(ctx.workspace));
   CHECK(error.is_good(), std::string(op) + ": " + error.get_message());
   ctx.device->check_launch(op);
 }
@@ -305,7 +400,7 @@ void run(const OpContext& ctx, Plan& plan, Pointers& pointers, const char* op) {
 
 Result<std::string> cudnn_attention_prepare(const OpContext& ctx, const CudnnAttentionShape& shape) {
   Library& library = ctx.device->op_state<Library>();
-  TRY(library.open(ctx));
+  TRY(library.open(*ctx.device));
   const AttentionDims& d = shape.dims;
   if (shape.table_rows > 0 && shape.deterministic) {
     return bad_config("documents with sums in a fixed order would take a matrix of scores for each");
@@ -314,8 +409,21 @@ Result<std::string> cudnn_attention_prepare(const OpContext& ctx, const CudnnAtt
     return bad_config("the library takes whole sequences and heads of a multiple of 8 channels");
   }
   const Plans& plans = plans_of(ctx, library, shape);
-  return plans.refusal.empty() ? Result<std::string>(library.name())
-                               : bad_config(library.name() + ": " + plans.refusal);
+  return plans.can_run ? Result<std::string>(library.name())
+                       : bad_config(library.name() + ": " + plans.refusal);
+}
+
+std::string new_cudnn_attention_plans(CudaDevice& device) {
+  Library& library = device.op_state<Library>();
+  const std::unique_lock making(library.making(), std::try_to_lock);
+  if (!making.owns_lock() || library.num_new.exchange(0) == 0) {
+    return {};
+  }
+  return format_plan_texts(library.header(device), library.texts());
+}
+
+void use_cudnn_attention_plans(CudaDevice& device, std::string text) {
+  device.op_state<Library>().give(std::move(text));
 }
 
 void cudnn_attention_forward(const OpContext& ctx, const CudnnAttentionShape& shape, TensorView o_BTHC,

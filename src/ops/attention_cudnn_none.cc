@@ -8,6 +8,12 @@ Result<std::string> cudnn_attention_prepare(const OpContext& /*ctx*/, const Cudn
   return bad_config("built without the cuDNN front end (scripts/setup build)");
 }
 
+std::string new_cudnn_attention_plans(CudaDevice& /*device*/) {
+  return {};
+}
+
+void use_cudnn_attention_plans(CudaDevice& /*device*/, std::string /*text*/) {}
+
 void cudnn_attention_forward(const OpContext& /*ctx*/, const CudnnAttentionShape& /*shape*/,
                              TensorView /*o_BTHC*/, TensorView /*lse_BHT*/, ConstTensorView /*q_BTHC*/,
                              ConstTensorView /*k_BSGC*/, ConstTensorView /*v_BSGC*/,

@@ -8,6 +8,7 @@
 #include "ops/cross_entropy_backends.h"
 #include "ops/elementwise_backends.h"
 #include "ops/embedding_backends.h"
+#include "ops/fill_backends.h"
 #include "ops/fp8_backends.h"
 #include "ops/gemm_backends.h"
 #include "ops/norm_rope_backends.h"
@@ -52,6 +53,10 @@ std::string attention_prepare(const OpContext& /*ctx*/, const AttentionDims& /*d
   built_without_cuda("attention_prepare");
   return {};
 }
+std::string new_attention_plans(CudaDevice& /*device*/) {
+  return {};
+}
+void use_attention_plans(CudaDevice& /*device*/, std::string /*text*/) {}
 void attention_backward(const OpContext& /*ctx*/, const AttentionDims& /*dims*/,
                         const AttentionBackward& /*args*/) {
   built_without_cuda("attention_backward");
@@ -85,6 +90,12 @@ void embedding_forward(const OpContext& /*ctx*/, TensorView /*out_ND*/, ConstTen
 void embedding_backward(const OpContext& /*ctx*/, TensorView /*dtable_VD*/, ConstTensorView /*dout_ND*/,
                         ConstTensorView /*ids_N*/) {
   built_without_cuda("embedding_backward");
+}
+void fill_constant(const OpContext& /*ctx*/, TensorView /*y*/, float /*value*/) {
+  built_without_cuda("fill_constant");
+}
+void fill_normal(const OpContext& /*ctx*/, TensorView /*y*/, const NormalNumbers& /*numbers*/) {
+  built_without_cuda("fill_normal");
 }
 void linear_forward(const OpContext& /*ctx*/, TensorView /*y_NO*/, ConstTensorView /*x_NI*/,
                     ConstTensorView /*w_OI*/, WriteMode /*mode*/) {

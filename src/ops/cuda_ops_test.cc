@@ -14,6 +14,7 @@
 #include "ops/cross_entropy.h"
 #include "ops/elementwise.h"
 #include "ops/embedding.h"
+#include "ops/fill.h"
 #include "ops/fp8.h"
 #include "ops/gemm.h"
 #include "ops/norm_rope.h"
@@ -576,6 +577,28 @@ TEST_P(CudaOps, Elementwise) {
   });
 }
 
+// The same bits, not nearly the same numbers: initial weights do not depend on where they are drawn.
+TEST_P(CudaOps, Fills) {
+  const Body run = [](Bench& b) {
+    const RandomKey key = random_key(3, "fills");
+    Outputs outputs;
+    for (const std::int64_t count : {1, 2, 3, 255, 4096, 1'000'003}) {
+      for (const std::uint64_t first : {std::uint64_t{0}, std::uint64_t{1}, (std::uint64_t{1} << 33) + 1}) {
+        const TensorView y = b.take({count}, DType::kFloat32);
+        fill_normal(b.context(), y, {key, 7, first, 0.25, 0.02});
+        outputs.push_back(b.get(y));
+      }
+    }
+    const TensorView ones = b.take({1003}, DType::kFloat32);
+    fill_constant(b.context(), ones, 1.0F);
+    outputs.push_back(b.get(ones));
+    return outputs;
+  };
+  Bench cpu(nullptr, DType::kFloat32);
+  Bench gpu(device_.get(), dtype());
+  EXPECT_EQ(run(cpu), run(gpu));
+}
+
 struct AttentionCase {
   AttentionDims dims;
   bool has_documents;
@@ -676,6 +699,36 @@ TEST_P(CudaOps, AttentionByTheLibrary) {
       };
       compare_runs(name, 160, 32, deterministic, run);
     }
+  }
+}
+
+// On another device object, which compiles nothing.
+TEST_P(CudaOps, AttentionPlansOfAnotherRunAreTheSame) {
+  const AttentionDims d{2, 320, 320, 8, 2, 128, 0};
+  const Shape shape_q{d.B, d.T, d.H, d.C}, shape_k{d.B, d.S, d.G, d.C}, shape_row{d.B, d.H, d.T};
+  const Floats q = floats(shape_q.num_elements()), k = floats(shape_k.num_elements());
+  const Floats zeros(static_cast<std::size_t>(shape_row.num_elements()));
+  const auto run = [&](CudaDevice& device) {
+    Bench b(&device, dtype());
+    const TensorView q_v = b.put(q, shape_q), k_v = b.put(k, shape_k), o = b.put(q, shape_q);
+    const TensorView dq = b.put(q, shape_q), dk = b.put(k, shape_k), dv = b.put(k, shape_k);
+    const TensorView lse = b.put_float(zeros, shape_row), delta = b.put_float(zeros, shape_row);
+    attention_forward(b.context(), d, o, lse, q_v, k_v, k_v, {});
+    attention_backward(b.context(), d, {dq, dk, dv, delta, q_v, q_v, k_v, k_v, o, lse, {}});
+    return Outputs{b.get(o), b.get(dq), b.get(dk), b.get(dv)};
+  };
+  const Outputs compiled = run(*device_);
+  const std::string plans = new_attention_plans(*device_);
+  if (plans.empty()) {
+    GTEST_SKIP() << "not by a library that tells its plans";
+  }
+  EXPECT_EQ(new_attention_plans(*device_), "") << "nothing is new any more";
+  for (const bool is_damaged : {false, true}) {
+    auto other = CudaDevice::open(0);
+    ASSERT_TRUE(other.ok());
+    use_attention_plans(**other, is_damaged ? plans.substr(0, plans.size() / 2) : plans);
+    EXPECT_EQ(run(**other), compiled);
+    EXPECT_EQ(!new_attention_plans(**other).empty(), is_damaged) << "plans were compiled";
   }
 }
 

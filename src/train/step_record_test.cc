@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "formats/json.h"
+#include "train/start_times.h"
 
 namespace cairn::train {
 namespace {
@@ -46,14 +47,14 @@ TEST(StepRecord, LineNamesTheFieldsAPersonLooksFor) {
   }
 }
 
-// docs/metrics.md is this table under a heading: CAIRN_UPDATE_DOCS=1 rewrites it.
+// docs/metrics.md is this table under a heading, and the phases of a start: CAIRN_UPDATE_DOCS=1 rewrites it.
 TEST(StepRecord, DocumentationIsCurrent) {
   const std::string path = CAIRN_SOURCE_DIR "/docs/metrics.md";
   const std::string expected =
       "# Fields of a training step\n\nOne JSON object per step in `RUN/metrics/train.jsonl`; numbers also as "
       "`train/<field>` in TensorBoard. A step that was\ndone again after a crash appears once per "
       "attempt.\n\n" +
-      step_record_documentation();
+      step_record_documentation() + "\n" + StartTimes::documentation();
   if (std::getenv("CAIRN_UPDATE_DOCS") != nullptr) {
     std::ofstream(path) << expected;
   }

@@ -12,6 +12,7 @@
 #include "config/config_text.h"
 #include "device/cpu_facts.h"
 #include "device/host_memory.h"
+#include "ops/attention.h"
 #include "optim/batch_ramp.h"
 #include "optim/learning_rate.h"
 #include "planner/device_memory.h"
@@ -83,13 +84,14 @@ std::vector<Moments> group_moments(const optim::Optimizer& optimizer, const Memo
 
 }  // namespace
 
-Trainer::Trainer(const RunConfig& config, const TrainerDoors& doors, RunInputs inputs)
+Trainer::Trainer(const RunConfig& config, const TrainerDoors& doors, StartTimes start_times, RunInputs inputs)
     : config_(config),
       resolved_(resolve_run(config)),
       doors_(doors),
       inputs_(std::move(inputs)),
       forward_(doors.log),
-      log_([&clock = doors.clock] { return clock.wall_ns(); }) {
+      log_([&clock = doors.clock] { return clock.wall_ns(); }),
+      start_times_(std::move(start_times)) {
   log_.add_sink(forward_, LogLevel::kDebug);
 }
 
@@ -101,10 +103,15 @@ Trainer::~Trainer() {
 }
 
 Result<std::unique_ptr<Trainer>> Trainer::open(const RunConfig& config, const TrainerDoors& doors) {
+  const StartTimes start_times(doors.clock.monotonic_s());
+  OpeningDevice device;
+  if (config.run.device == RunDevice::kCuda) {  // takes most of a second: beside the inputs
+    device = std::async(std::launch::async, [] { return CudaDevice::open(0); });
+  }
   TRY_ASSIGN(RunInputs inputs, read_run_inputs(doors.files, config));
-  std::unique_ptr<Trainer> trainer(new Trainer(config, doors, std::move(inputs)));
-  TRY(trainer->plan_memory());  // before anything large is taken
-  TRY(trainer->open_data());    // before the folder: wrong data must not leave a used run folder behind
+  std::unique_ptr<Trainer> trainer(new Trainer(config, doors, start_times, std::move(inputs)));
+  TRY(trainer->plan_memory(std::move(device)));  // before anything large is taken
+  TRY(trainer->open_data());  // before the folder: wrong data must not leave a used run folder behind
   TRY(checkpoint::check_start(doors.files, config.run.folder, start_request(config)));
   TRY_ASSIGN(checkpoint::RunFolder run,
              checkpoint::RunFolder::open(doors.files, config.run.folder, doors.holder));
@@ -112,24 +119,32 @@ Result<std::unique_ptr<Trainer>> Trainer::open(const RunConfig& config, const Tr
   return trainer;
 }
 
-Status Trainer::plan_memory() {
+Status Trainer::plan_memory(OpeningDevice device) {
   const int num_threads = num_worker_threads(config_);
   const planner::TrainingPlanInputs inputs = training_plan_inputs(config_, inputs_.model, num_threads);
   TRY(planner::check_countable(inputs));
   TRY(planner::check_fp8_sizes(inputs));
   plan_ = planner::make_training_plan(inputs);
-  if (inputs.shape.device == DeviceKind::kCuda) {
-    TRY_ASSIGN(device_, CudaDevice::open(0));
-    TRY(planner::check_device_memory_fits(inputs, planner::estimate_device_memory(plan_->plan),
-                                          device_->free_bytes()));
-    TRY_ASSIGN(
-        const RunMemory memory,
-        estimate_run_memory(doors_.files, config_, planner::host_arena_bytes(plan_->plan), num_threads));
-    return planner::check_memory_fits(memory.process, available_memory_bytes(doors_.files));
+  end_start_phase("inputs");
+  if (device.valid()) {
+    TRY(open_device(std::move(device), inputs));
+    end_start_phase("device");
   }
-  TRY_ASSIGN(const RunMemory memory,
-             estimate_run_memory(doors_.files, config_, plan_->plan.total_bytes(), num_threads));
+  const std::int64_t host_bytes =
+      device_ ? planner::host_arena_bytes(plan_->plan) : plan_->plan.total_bytes();
+  TRY_ASSIGN(const RunMemory memory, estimate_run_memory(doors_.files, config_, host_bytes, num_threads));
   return planner::check_memory_fits(memory.process, available_memory_bytes(doors_.files));
+}
+
+Status Trainer::open_device(OpeningDevice device, const planner::TrainingPlanInputs& inputs) {
+  TRY_ASSIGN(device_, device.get());
+  device_->make_current();
+  TRY(planner::check_device_memory_fits(inputs, planner::estimate_device_memory(plan_->plan),
+                                        device_->free_bytes()));
+  // Nothing where there are none, or none that can be read: they are made.
+  const Result<std::string> stored = doors_.files.read_text(attention_plans_path());
+  plan_->model.prepare(*device_, stored.ok() ? *stored : std::string());
+  return ok_status();
 }
 
 Status Trainer::open_memory() {
@@ -147,18 +162,6 @@ Status Trainer::open_memory() {
   TRY(mirror.status());
   mirror_ = std::make_unique<Memory>(std::move(*mirror));
   return ok_status();
-}
-
-// After the host side of the weights and moments was filled.
-Status Trainer::upload_state() {
-  if (mirror_) {
-    TRY(memory_->upload(Lifetime::kParameter, *mirror_));
-    if (has_mirrored_moments()) {
-      TRY(memory_->upload(Lifetime::kOptimizer, *mirror_));
-    }
-  }
-  plan_->model.round_weights();
-  return wait_for_device();
 }
 
 Status Trainer::open_data() {
@@ -181,6 +184,7 @@ Status Trainer::open_data() {
     TRY_ASSIGN(data::TokenSource set_source, data::TokenSource::open(doors_.files, set.path, held_out));
     held_out_.push_back({set.name, std::move(set_source)});
   }
+  end_start_phase("data");
   return ok_status();
 }
 
@@ -197,12 +201,18 @@ Status Trainer::start(checkpoint::RunFolder run) {
       doors_.files, *folder_,
       checkpoint::RetentionRules{config_.checkpoint.keep.last, config_.checkpoint.keep.every});
   peak_flops_ = device_ ? planner::kHopperPeakFlops : measure_fma_peak_flops(*pool_);
+  end_start_phase("memory");
   TRY(restore(decision));
+  end_start_phase("weights");
   TRY(folder_->begin_attempt());  // from here on the folder is written to
   TRY(open_telemetry());
   tell_changes();
   TRY(folder_->write_run_file(run_config_to_toml(config_)));
+  end_start_phase("folder");
   describe_start(decision);
+  if (device_) {
+    end_start_phase("attention");  // its plans were waited for
+  }
   first_step_ = state_.step;
   elapsed_before_s_ = state_.elapsed_s;
   started_s_ = doors_.clock.monotonic_s();
@@ -217,16 +227,15 @@ Status Trainer::restore(const checkpoint::StartDecision& decision) {
       retention_->mark_good(state_.step);
     }
   } else if (decision.kind == checkpoint::StartKind::kWeightsOnly) {
-    TRY(checkpoint::load_initial_weights(doors_.files, decision.path, plan_->model.parameters(),
-                                         plan_->model.buffers(), host_memory()));
+    TRY(load_initial_weights(decision.path));
   } else if (!config_.model.from.empty()) {
-    TRY(checkpoint::load_initial_weights(doors_.files, config_.model.from, plan_->model.parameters(),
-                                         plan_->model.buffers(), host_memory()));
+    TRY(load_initial_weights(config_.model.from));
   } else {
-    nn::initialize_weights(plan_->model.parameters(), host_memory(), inputs_.model,
+    nn::initialize_weights(plan_->model.parameters(), *memory_, inputs_.model,
                            static_cast<std::uint64_t>(config_.run.seed), *pool_);
   }
-  TRY(upload_state());
+  plan_->model.round_weights();
+  TRY(wait_for_device());
   state_.run_id = folder_->run_id();
   state_.seed = static_cast<std::uint64_t>(config_.run.seed);
   state_.config_hash = hash_config(config_).to_hex();
@@ -234,6 +243,13 @@ Status Trainer::restore(const checkpoint::StartDecision& decision) {
   state_.tokenizer_fingerprint = inputs_.tokenizer_fingerprint;
   state_.data_fingerprints = data_fingerprints();
   return ok_status();
+}
+
+// Moments stay zero, as the memory was made.
+Status Trainer::load_initial_weights(const std::string& path) {
+  TRY(checkpoint::load_initial_weights(doors_.files, path, plan_->model.parameters(), plan_->model.buffers(),
+                                       host_memory()));
+  return upload(Lifetime::kParameter);
 }
 
 std::vector<checkpoint::StagePosition> Trainer::stage_positions() const {
@@ -285,7 +301,9 @@ Status Trainer::resume(const std::string& path) {
       checkpoint::weight_targets(plan_->model.parameters(), host_memory());
   const auto moments =
       group_moments<checkpoint::MomentTargets, checkpoint::NamedTarget>(*plan_->optimizer, moment_memory());
-  return checkpoint::restore_tensors(doors_.files, path, weights, plan_->model.buffers(), moments);
+  TRY(checkpoint::restore_tensors(doors_.files, path, weights, plan_->model.buffers(), moments));
+  TRY(upload(Lifetime::kParameter));
+  return has_mirrored_moments() ? upload(Lifetime::kOptimizer) : ok_status();
 }
 
 // A changed run file is used from here on; what changed is told, so that nobody wonders later.
@@ -348,8 +366,13 @@ Status Trainer::run() {
     if (!status.ok() && status.code() != StatusCode::kDiverged) {
       return status;
     }
+    if (status.ok() && state_.step == first_step_ + 1) {
+      end_start_phase("first_step");
+      start_times_.log(log_);
+    }
     telemetry_->record_step(record, first_step_, doors_.clock.monotonic_s() - started_s_);
     TRY(status);
+    keep_attention_plans();
     // Before anything made from changed data can be saved.
     TRY(feed_->order().check_unchanged(doors_.files));
     TRY(after_step(record.global_batch, &should_stop));
@@ -463,9 +486,23 @@ Status Trainer::choose_products(const std::vector<parallel::WorkItem>& schedule)
   const auto run_microbatch = [&] {
     plan_->executor.run(std::span(schedule).first(2), plan_->batch.microbatches());  // forward, backward
   };
-  return train::choose_products(
+  TRY(train::choose_products(
       doors_.files, *device_, log_,
-      {folder_->cache_path() + "/product-choices.txt", !config_.run.deterministic, run_microbatch});
+      {folder_->cache_path() + "/product-choices.txt", !config_.run.deterministic, run_microbatch}));
+  end_start_phase("products");
+  return ok_status();
+}
+
+void Trainer::keep_attention_plans() {
+  const std::string plans = device_ ? ops::new_attention_plans(*device_) : std::string();
+  if (plans.empty()) {
+    return;
+  }
+  const Status kept = doors_.files.replace_text(attention_plans_path(), plans);
+  if (!kept.ok()) {
+    log_.warning("plans of attention are not kept; the next start makes them again",
+                 {{"reason", kept.message()}});
+  }
 }
 
 void Trainer::finish_record(const optim::BatchSize& batch, double step_s, StepRecord& record) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <future>
 #include <map>
 #include <memory>
 #include <set>
@@ -18,6 +19,7 @@
 #include "checkpoint/retention.h"
 #include "checkpoint/run_folder.h"
 #include "checkpoint/writer.h"
+#include "device/cuda_device.h"
 #include "device/memory.h"
 #include "device/thread_pool.h"
 #include "doors/clock.h"
@@ -28,6 +30,7 @@
 #include "train/data_feed.h"
 #include "train/run_config.h"
 #include "train/run_inputs.h"
+#include "train/start_times.h"
 #include "train/step_record.h"
 #include "train/telemetry.h"
 
@@ -59,17 +62,22 @@ class Trainer {
   const checkpoint::TrainState& state() const { return state_; }
 
  private:
-  Trainer(const RunConfig& config, const TrainerDoors& doors, RunInputs inputs);
+  // A GPU that is being opened; not valid on the CPU.
+  using OpeningDevice = std::future<Result<std::unique_ptr<CudaDevice>>>;
+  Trainer(const RunConfig& config, const TrainerDoors& doors, StartTimes start_times, RunInputs inputs);
   Status start(checkpoint::RunFolder run);
   Status restore(const checkpoint::StartDecision& decision);
   Status resume(const std::string& path);
-  Status plan_memory();
+  Status load_initial_weights(const std::string& path);
+  Status plan_memory(OpeningDevice device);
+  Status open_device(OpeningDevice device, const planner::TrainingPlanInputs& inputs);
   Status open_memory();
   // Where the host reads and writes weights, and where moments.
   const Memory& host_memory() const { return mirror_ ? *mirror_ : *memory_; }
   bool has_mirrored_moments() const { return mirror_ && !plan_->plan.is_on_host(Lifetime::kOptimizer); }
   const Memory& moment_memory() const { return has_mirrored_moments() ? *mirror_ : *memory_; }
-  Status upload_state();
+  Status upload(Lifetime lifetime) { return mirror_ ? memory_->upload(lifetime, *mirror_) : ok_status(); }
+  void end_start_phase(const char* phase) { start_times_.end(phase, doors_.clock.monotonic_s()); }
   Status wait_for_device() { return device_ ? device_->synchronize() : ok_status(); }
   Status open_data();
   Status open_telemetry();
@@ -79,6 +87,10 @@ class Trainer {
   Status train_step(StepRecord& record);
   // Once per start, with the first batch in place.
   Status choose_products(const std::vector<parallel::WorkItem>& schedule);
+  // Writes plans of attention that were compiled in this start, so that the next one need not.
+  void keep_attention_plans();
+  // Where this run keeps what makes its next start faster. The folder may not be there yet.
+  std::string attention_plans_path() const { return config_.run.folder + "/cache/attention-plans.txt"; }
   void finish_record(const optim::BatchSize& batch, double step_s, StepRecord& record);
   // Evaluation, saves and stop requests after a step of `batch_samples` samples.
   Status after_step(std::int64_t batch_samples, bool* should_stop);
@@ -103,12 +115,14 @@ class Trainer {
   // What this run logs goes to the process's log and, once there is a folder, to RUN/logs.
   ForwardSink forward_;
   Logger log_;
+  StartTimes start_times_;
   // Members in order of life: folder and lock, plan, memory, workers, then what works on them.
   std::unique_ptr<checkpoint::RunFolder> folder_;
   std::unique_ptr<planner::TrainingPlan> plan_;
   std::unique_ptr<CudaDevice> device_;  // null on the CPU
   std::unique_ptr<Memory> memory_;
-  // Weights and moments as files are read into and written from: on a GPU a copy in host memory, else null.
+  // Weights and moments as files are read into and written from: on a GPU a copy in host memory, else null. A fresh start
+  // does not touch it.
   std::unique_ptr<Memory> mirror_;
   std::unique_ptr<ThreadPool> pool_;
   std::unique_ptr<DataFeed> feed_;

@@ -1,7 +1,11 @@
 #include "device/cuda_device.h"
 
+#include <future>
 #include <map>
+#include <mutex>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -21,7 +25,9 @@ struct CudaDevice::Impl {
   cudaStream_t stream = nullptr;
   cublasLtHandle_t blas = nullptr;
   std::string first_error;
+  std::mutex op_states_mutex;
   std::map<std::type_index, std::shared_ptr<void>> op_states;
+  std::vector<std::jthread> threads;
 
   void keep(std::string_view op, cudaError_t error) {
     if (error != cudaSuccess && first_error.empty()) {
@@ -34,6 +40,7 @@ CudaDevice::CudaDevice(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 CudaDevice::~CudaDevice() {
   // Errors at the end have nobody left to tell.
+  impl_->threads.clear();
   impl_->op_states.clear();
   if (impl_->blas != nullptr) {
     cublasLtDestroy(impl_->blas);
@@ -60,6 +67,8 @@ Result<std::unique_ptr<CudaDevice>> CudaDevice::open(int ordinal) {
   if (ordinal < 0 || ordinal >= count) {
     return bad_config(fmt::format("CUDA device {} does not exist; this machine has {}", ordinal, count));
   }
+  // Beside CUDA's own start, once its driver is there: the loader takes one library at a time.
+  std::future<Status> blas_loaded = std::async(std::launch::async, load_cublas_lt);
   cudaDeviceProp properties;
   if (const cudaError_t error = cudaGetDeviceProperties(&properties, ordinal); error != cudaSuccess) {
     return bad_config(fmt::format("CUDA device {}: {}", ordinal, cudaGetErrorString(error)));
@@ -82,7 +91,7 @@ Result<std::unique_ptr<CudaDevice>> CudaDevice::open(int ordinal) {
   if (error != cudaSuccess) {
     return bad_config(fmt::format("{}: {}", opened.name, cudaGetErrorString(error)));
   }
-  TRY(load_cublas_lt());
+  TRY(blas_loaded.get());
   if (const cublasStatus_t status = cublasLtCreate(&opened.blas); status != CUBLAS_STATUS_SUCCESS) {
     return bad_config(fmt::format("{}: cublasLt: {}", opened.name, cublasLtGetStatusString(status)));
   }
@@ -164,6 +173,17 @@ Status CudaDevice::synchronize() {
   return {StatusCode::kNodeSuspect, impl_->name + ": " + std::exchange(impl_->first_error, {})};
 }
 
+void CudaDevice::make_current() const {
+  impl_->keep("choice of the GPU", cudaSetDevice(impl_->ordinal));
+}
+
+void CudaDevice::start_thread(std::function<void()> work) {
+  impl_->threads.emplace_back([ordinal = impl_->ordinal, work = std::move(work)] {
+    cudaSetDevice(ordinal);  // it was chosen before, in open()
+    work();
+  });
+}
+
 void* CudaDevice::stream() const {
   return impl_->stream;
 }
@@ -172,8 +192,13 @@ void* CudaDevice::blas() const {
   return impl_->blas;
 }
 
-std::shared_ptr<void>& CudaDevice::held_state(std::type_index type) {
-  return impl_->op_states[type];
+void* CudaDevice::held_state(std::type_index type, std::shared_ptr<void> (*make)()) {
+  const std::lock_guard lock(impl_->op_states_mutex);
+  std::shared_ptr<void>& held = impl_->op_states[type];
+  if (held == nullptr) {
+    held = make();
+  }
+  return held.get();
 }
 
 }  // namespace cairn
