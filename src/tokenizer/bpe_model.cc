@@ -27,16 +27,30 @@ bool comes_later(const MergeBuffers::Candidate& a, const MergeBuffers::Candidate
   return a.rank != b.rank ? a.rank > b.rank : a.position > b.position;
 }
 
+// Over memory that is all zeros before and after.
 class BitSet {
  public:
-  BitSet(std::vector<std::uint64_t>& words, std::size_t size) : words_(words) {
-    words_.assign(size / 64 + 1, 0);
+  BitSet(std::vector<std::uint64_t>& words, std::size_t size) : words_(words), num_words_(size / 64 + 1) {
+    words_.resize(std::max(words_.size(), num_words_));
   }
+  ~BitSet() {
+    if (!is_empty_) {
+      std::fill_n(words_.begin(), num_words_, 0);
+    }
+  }
+  BitSet(const BitSet&) = delete;
+  BitSet& operator=(const BitSet&) = delete;
+
   bool has(std::size_t i) const { return (words_[i / 64] >> i % 64 & 1) != 0; }
-  void add(std::size_t i) { words_[i / 64] |= std::uint64_t{1} << i % 64; }
+  void add(std::size_t i) {
+    words_[i / 64] |= std::uint64_t{1} << i % 64;
+    is_empty_ = false;
+  }
 
  private:
   std::vector<std::uint64_t>& words_;
+  std::size_t num_words_;
+  bool is_empty_ = true;
 };
 
 }  // namespace
@@ -56,11 +70,12 @@ bool BytesTable::add(std::string_view bytes, std::int32_t id) {
   }
   slots_[slot] = {bytes, hash, id};
   ++num_entries_;
+  num_bytes_max_ = std::max(num_bytes_max_, bytes.size());
   return true;
 }
 
 std::int32_t BytesTable::find(std::string_view bytes) const {
-  return find_hashed(bytes, xxh3_64(bytes, 0));
+  return bytes.size() > num_bytes_max_ ? -1 : find_hashed(bytes, xxh3_64(bytes, 0));
 }
 
 void BytesTable::find_all(std::span<const std::string_view> bytes, std::span<std::int32_t> ids) const {

@@ -32,6 +32,7 @@ class BytesTable {
 
   LargeVector<Slot> slots_ = {Slot{}};
   std::size_t num_entries_ = 0;
+  std::size_t num_bytes_max_ = 0;  // of an entry
 };
 
 // Work space of encoding; reused so that a warm encoder does not allocate.

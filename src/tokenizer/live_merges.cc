@@ -27,6 +27,31 @@ bool PairTable::add(std::int32_t left, std::int32_t right, std::int32_t value) {
   return true;
 }
 
+bool LiveMerges::fits_step_by_step(std::int32_t left, std::int32_t right) const {
+  std::int32_t limit = kNever;  // merges from this rank on are too late: one of the two is no more
+  while (true) {
+    const Token& l = tokens_[static_cast<std::size_t>(left)];
+    const Token& r = tokens_[static_cast<std::size_t>(right)];
+    if ((l.followers & filter_bit(right)) != 0 && (r.leaders & filter_bit(left)) != 0) {
+      const std::int32_t merged = pairs_.find(left, right);
+      if (merged >= 0 && birth(merged) < limit) {
+        return false;
+      }
+    }
+    // Back to before the later of the two births. Of equal pairs the left one is merged first, so a pair across
+    // the boundary comes before the same pair on its right, and after the same on its left.
+    if (l.birth > r.birth) {
+      limit = l.birth;
+      left = l.right;
+    } else if (r.birth >= 0) {
+      limit = r.birth + 1;
+      right = r.left;
+    } else {
+      return true;
+    }
+  }
+}
+
 void LiveMerges::build(std::span<const BpeMerge> merges, std::span<const std::int32_t> byte_ids,
                        std::size_t num_tokens) {
   tokens_.assign(num_tokens, {});
@@ -44,7 +69,7 @@ void LiveMerges::build(std::span<const BpeMerge> merges, std::span<const std::in
     }
     if (birth(merge.left) == kNever || birth(merge.right) == kNever) {
       early.push_back(merge);
-    } else if (fits(merge.left, merge.right)) {
+    } else if (fits_step_by_step(merge.left, merge.right)) {
       pairs_.add(merge.left, merge.right, merge.id);
       Token& token = tokens_[static_cast<std::size_t>(merge.id)];
       token.birth = static_cast<std::int32_t>(rank);
@@ -54,11 +79,32 @@ void LiveMerges::build(std::span<const BpeMerge> merges, std::span<const std::in
       tokens_[static_cast<std::size_t>(merge.right)].leaders |= filter_bit(merge.left);
     }
   }
+  for (const std::int32_t id : byte_ids) {
+    if (id >= 0) {
+      add_edges(id);
+    }
+  }
+  for (const BpeMerge& merge : merges) {
+    add_edges(merge.id);
+  }
   // An early merge of a token that is born by another one never happens: its two parts would have to stand side by
   // side in the token's own bytes, and there the other merge was made. If it is not born, they may.
   is_ordered_ = std::ranges::none_of(early, [&](const BpeMerge& merge) {
     return birth(merge.id) == kNever && birth(merge.left) != kNever && birth(merge.right) != kNever;
   });
+}
+
+// REQUIRES all followers and leaders, and the edges of the parts.
+void LiveMerges::add_edges(std::int32_t id) {
+  static constexpr Token kNoPart;
+  Token& token = tokens_[static_cast<std::size_t>(id)];
+  const bool has_parts = token.left >= 0;
+  const Token& left = has_parts ? tokens_[static_cast<std::size_t>(token.left)] : kNoPart;
+  const Token& right = has_parts ? tokens_[static_cast<std::size_t>(token.right)] : kNoPart;
+  token.right_edge = right.right_edge | filter_bit(id);
+  token.right_edge_followers = right.right_edge_followers | token.followers;
+  token.left_edge = left.left_edge | filter_bit(id);
+  token.left_edge_leaders = left.left_edge_leaders | token.leaders;
 }
 
 }  // namespace cairn::tokenizer

@@ -78,32 +78,15 @@ class LiveMerges {
   std::int32_t birth(std::int32_t id) const { return tokens_[static_cast<std::size_t>(id)].birth; }
   // True when merging the bytes of the two leaves them as they are. REQUIRES both born.
   bool fits(std::int32_t left, std::int32_t right) const {
-    std::int32_t limit = kNever;  // merges from this rank on are too late: one of the two is no more
-    while (true) {
-      const Token& l = tokens_[static_cast<std::size_t>(left)];
-      const Token& r = tokens_[static_cast<std::size_t>(right)];
-      if ((l.followers & filter_bit(right)) != 0 && (r.leaders & filter_bit(left)) != 0) {
-        const std::int32_t merged = pairs_.find(left, right);
-        if (merged >= 0 && birth(merged) < limit) {
-          return false;
-        }
-      }
-      // Back to before the later of the two births. Of equal pairs the left one is merged first, so a pair across
-      // the boundary comes before the same pair on its right, and after the same on its left.
-      if (l.birth > r.birth) {
-        limit = l.birth;
-        left = l.right;
-      } else if (r.birth >= 0) {
-        limit = r.birth + 1;
-        right = r.left;
-      } else {
-        return true;
-      }
-    }
+    const Token& l = tokens_[static_cast<std::size_t>(left)];
+    const Token& r = tokens_[static_cast<std::size_t>(right)];
+    const bool may_merge =
+        (l.right_edge_followers & r.left_edge) != 0 && (l.right_edge & r.left_edge_leaders) != 0;
+    return !may_merge || fits_step_by_step(left, right);
   }
 
  private:
-  struct alignas(32) Token {
+  struct alignas(64) Token {
     std::int32_t birth = kNever;
     std::int32_t left = -1;
     std::int32_t right = -1;
@@ -111,10 +94,20 @@ class LiveMerges {
     // pairs that are asked for do not merge, and these are at hand, while a place in the table is not.
     std::uint64_t followers = 0;
     std::uint64_t leaders = 0;
+    // The same for all tokens that a neighbour can meet: on the right edge are the token, its right part, the right part of
+    // that, and so on; on the left edge, the left parts. Of most neighbours these say at once that they fit.
+    std::uint64_t right_edge = 0;
+    std::uint64_t right_edge_followers = 0;
+    std::uint64_t left_edge = 0;
+    std::uint64_t left_edge_leaders = 0;
   };
   static std::uint64_t filter_bit(std::int32_t id) {
     return std::uint64_t{1} << (static_cast<std::uint32_t>(id) * 0x9E3779B9U >> 26);
   }
+
+  void add_edges(std::int32_t id);
+  bool fits_step_by_step(std::int32_t left, std::int32_t right) const;
+
   LargeVector<Token> tokens_;
   PairTable pairs_;
   bool is_ordered_ = true;

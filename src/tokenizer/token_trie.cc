@@ -142,19 +142,28 @@ void sort_entries(std::span<TokenTrie::Entry> entries) {
 
 }  // namespace
 
-void TokenTrie::prepare_starts() {
+void TokenTrie::prepare_starts(std::span<const Entry> entries) {
   for (unsigned index = 0; index < kNumStarts; ++index) {
     const std::array<unsigned, 3> character = {0xE0 | index >> 12, 0x80 | (index >> 6 & 0x3F),
                                                0x80 | (index & 0x3F)};
-    Start start{{}, root_};
+    Start start{0, root_, 0};
     for (std::uint32_t i = 0; i < character.size() && start.base != 0; ++i) {
       const Unit unit = units_[start.base ^ character[i]];
       const bool is_child = (unit.token_and_label & kLabelMask) == (kUsed | character[i]);
-      const auto token = is_child ? static_cast<std::int32_t>(unit.token_and_label >> kTokenShift) - 1 : -1;
-      start.found = token >= 0 ? Found{token, i + 1} : start.found;
+      const std::uint32_t token = is_child ? unit.token_and_label >> kTokenShift : 0;
+      start.token_and_size = token > 0 ? token << 2 | (i + 1) : start.token_and_size;
       start.base = is_child ? unit.base : 0;
     }
     starts_[index] = start;
+  }
+  for (const auto& [bytes, id] : entries) {
+    if (bytes.size() > 3 && starts_with_three_bytes(bytes)) {
+      const std::string_view rest = bytes.substr(3);
+      const bool ends_inside = rest.size() < 3;  // of a second character: any one has it
+      starts_[start_index(bytes)].seconds |= ends_inside                     ? ~std::uint64_t{0}
+                                             : starts_with_three_bytes(rest) ? second_bit(rest)
+                                                                             : 0;
+    }
   }
 }
 
@@ -166,7 +175,7 @@ void TokenTrie::build(std::span<Entry> entries) {
   if (!entries.empty()) {
     root_ = builder.root;
     units_ = std::move(builder.units);
-    prepare_starts();
+    prepare_starts(entries);
   }
 }
 

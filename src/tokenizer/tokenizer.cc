@@ -22,6 +22,12 @@ using MiddlingPieces = PieceCache<4, 8>;
 
 constexpr std::size_t kCacheSlots = std::size_t{1} << 16;  // with both caches 3 MB
 
+// Whether a piece ends with a character from U+3000 to U+9FFF, most of Chinese and Japanese. REQUIRES three bytes.
+bool ends_with_cjk(std::string_view piece) {
+  const auto lead = static_cast<unsigned char>(piece[piece.size() - 3]);
+  return lead >= 0xE3 && lead <= 0xE9;
+}
+
 // One way through the pipeline: split at added tokens, normalise, cut into pieces, merge.
 class Pipeline {
  public:
@@ -98,11 +104,16 @@ class Pipeline {
     }
     if (piece.size() <= ShortPieces::Key::kPieceBytesMax) {
       encode_cached(short_pieces_, {piece, num_readable}, piece, ids);
-    } else if (piece.size() <= MiddlingPieces::Key::kPieceBytesMax) {
+    } else if (piece.size() <= MiddlingPieces::Key::kPieceBytesMax && !is_clause(piece)) {
       encode_cached(middling_pieces_, {piece, num_readable}, piece, ids);
     } else {
       data_.model.encode_piece(piece, buffers_, ids);
     }
+  }
+
+  // Long pieces of Chinese and Japanese are clauses, not words: they seldom come again, and matching them is fast.
+  bool is_clause(std::string_view piece) const {
+    return data_.model.encodes_by_matching() && ends_with_cjk(piece);
   }
 
   template <typename Cache>
