@@ -6,6 +6,11 @@
 #include "base/check.h"
 
 namespace cairn::tokenizer {
+namespace {
+
+constexpr std::size_t kMergesAhead = 8;  // whose tables are on their way from memory
+
+}  // namespace
 
 void PairTable::reserve(std::size_t num_pairs) {
   const std::size_t size = std::bit_ceil(std::max<std::size_t>(2, num_pairs * 2));
@@ -29,7 +34,7 @@ bool PairTable::add(std::int32_t left, std::int32_t right, std::int32_t value) {
 
 bool LiveMerges::fits_step_by_step(std::int32_t left, std::int32_t right) const {
   std::int32_t limit = kNever;  // merges from this rank on are too late: one of the two is no more
-  while (true) {
+  do {
     const Token& l = tokens_[static_cast<std::size_t>(left)];
     const Token& r = tokens_[static_cast<std::size_t>(right)];
     if ((l.followers & filter_bit(right)) != 0 && (r.leaders & filter_bit(left)) != 0) {
@@ -49,7 +54,8 @@ bool LiveMerges::fits_step_by_step(std::int32_t left, std::int32_t right) const 
     } else {
       return true;
     }
-  }
+  } while (edges_may_merge(left, right));
+  return true;
 }
 
 void LiveMerges::build(std::span<const BpeMerge> merges, std::span<const std::int32_t> byte_ids,
@@ -63,13 +69,19 @@ void LiveMerges::build(std::span<const BpeMerge> merges, std::span<const std::in
   }
   std::vector<BpeMerge> early;  // met before their parts were born
   for (std::size_t rank = 0; rank < merges.size(); ++rank) {
+    if (rank + kMergesAhead < merges.size()) {
+      const BpeMerge& ahead = merges[rank + kMergesAhead];
+      __builtin_prefetch(&tokens_[static_cast<std::size_t>(ahead.left)]);
+      __builtin_prefetch(&tokens_[static_cast<std::size_t>(ahead.right)]);
+      pairs_.prefetch(ahead.left, ahead.right);
+    }
     const BpeMerge& merge = merges[rank];
     if (birth(merge.id) != kNever) {
       continue;
     }
     if (birth(merge.left) == kNever || birth(merge.right) == kNever) {
       early.push_back(merge);
-    } else if (fits_step_by_step(merge.left, merge.right)) {
+    } else if (fits(merge.left, merge.right)) {
       pairs_.add(merge.left, merge.right, merge.id);
       Token& token = tokens_[static_cast<std::size_t>(merge.id)];
       token.birth = static_cast<std::int32_t>(rank);
@@ -81,11 +93,11 @@ void LiveMerges::build(std::span<const BpeMerge> merges, std::span<const std::in
   }
   for (const std::int32_t id : byte_ids) {
     if (id >= 0) {
-      add_edges(id);
+      set_edges(id);
     }
   }
   for (const BpeMerge& merge : merges) {
-    add_edges(merge.id);
+    set_edges(merge.id);
   }
   // An early merge of a token that is born by another one never happens: its two parts would have to stand side by
   // side in the token's own bytes, and there the other merge was made. If it is not born, they may.
@@ -95,16 +107,19 @@ void LiveMerges::build(std::span<const BpeMerge> merges, std::span<const std::in
 }
 
 // REQUIRES all followers and leaders, and the edges of the parts.
-void LiveMerges::add_edges(std::int32_t id) {
-  static constexpr Token kNoPart;
+void LiveMerges::set_edges(std::int32_t id) {
   Token& token = tokens_[static_cast<std::size_t>(id)];
-  const bool has_parts = token.left >= 0;
-  const Token& left = has_parts ? tokens_[static_cast<std::size_t>(token.left)] : kNoPart;
-  const Token& right = has_parts ? tokens_[static_cast<std::size_t>(token.right)] : kNoPart;
-  token.right_edge = right.right_edge | filter_bit(id);
-  token.right_edge_followers = right.right_edge_followers | token.followers;
-  token.left_edge = left.left_edge | filter_bit(id);
-  token.left_edge_leaders = left.left_edge_leaders | token.leaders;
+  token.right_edge = token.left_edge = filter_bit(id);
+  token.right_edge_followers = token.followers;
+  token.left_edge_leaders = token.leaders;
+  if (token.left >= 0) {
+    const Token& right = tokens_[static_cast<std::size_t>(token.right)];
+    token.right_edge |= right.right_edge;
+    token.right_edge_followers |= right.right_edge_followers;
+    const Token& left = tokens_[static_cast<std::size_t>(token.left)];
+    token.left_edge |= left.left_edge;
+    token.left_edge_leaders |= left.left_edge_leaders;
+  }
 }
 
 }  // namespace cairn::tokenizer

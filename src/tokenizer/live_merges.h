@@ -35,6 +35,10 @@ class PairTable {
   void reserve(std::size_t num_pairs);
   // False when the pair is there already. REQUIRES reserved room, numbers from 0 to kTokenIdEnd - 1.
   bool add(std::int32_t left, std::int32_t right, std::int32_t value);
+  // Fetches what add() and find() will look at.
+  void prefetch(std::int32_t left, std::int32_t right) const {
+    __builtin_prefetch(&slots_[mix(pair_key(left, right)) >> shift_]);
+  }
   // -1 when absent.
   std::int32_t find(std::int32_t left, std::int32_t right) const {
     const std::uint64_t key = pair_key(left, right);
@@ -78,11 +82,7 @@ class LiveMerges {
   std::int32_t birth(std::int32_t id) const { return tokens_[static_cast<std::size_t>(id)].birth; }
   // True when merging the bytes of the two leaves them as they are. REQUIRES both born.
   bool fits(std::int32_t left, std::int32_t right) const {
-    const Token& l = tokens_[static_cast<std::size_t>(left)];
-    const Token& r = tokens_[static_cast<std::size_t>(right)];
-    const bool may_merge =
-        (l.right_edge_followers & r.left_edge) != 0 && (l.right_edge & r.left_edge_leaders) != 0;
-    return !may_merge || fits_step_by_step(left, right);
+    return !edges_may_merge(left, right) || fits_step_by_step(left, right);
   }
 
  private:
@@ -95,17 +95,24 @@ class LiveMerges {
     std::uint64_t followers = 0;
     std::uint64_t leaders = 0;
     // The same for all tokens that a neighbour can meet: on the right edge are the token, its right part, the right part of
-    // that, and so on; on the left edge, the left parts. Of most neighbours these say at once that they fit.
-    std::uint64_t right_edge = 0;
-    std::uint64_t right_edge_followers = 0;
-    std::uint64_t left_edge = 0;
-    std::uint64_t left_edge_leaders = 0;
+    // that, and so on; on the left edge, the left parts. Of most neighbours these say at once that they fit. All bits, which
+    // say nothing, until all merges are known.
+    std::uint64_t right_edge = ~std::uint64_t{0};
+    std::uint64_t right_edge_followers = ~std::uint64_t{0};
+    std::uint64_t left_edge = ~std::uint64_t{0};
+    std::uint64_t left_edge_leaders = ~std::uint64_t{0};
   };
   static std::uint64_t filter_bit(std::int32_t id) {
     return std::uint64_t{1} << (static_cast<std::uint32_t>(id) * 0x9E3779B9U >> 26);
   }
 
-  void add_edges(std::int32_t id);
+  // False when surely nothing on the one's right edge merges with anything on the other's left edge.
+  bool edges_may_merge(std::int32_t left, std::int32_t right) const {
+    const Token& l = tokens_[static_cast<std::size_t>(left)];
+    const Token& r = tokens_[static_cast<std::size_t>(right)];
+    return (l.right_edge_followers & r.left_edge) != 0 && (l.right_edge & r.left_edge_leaders) != 0;
+  }
+  void set_edges(std::int32_t id);
   bool fits_step_by_step(std::int32_t left, std::int32_t right) const;
 
   LargeVector<Token> tokens_;

@@ -158,17 +158,6 @@ Status encode_with(const TokenizerData& data, Pipeline& pipeline, std::string_vi
   return ok_status();
 }
 
-std::optional<std::int32_t> first_present(const Tokenizer& tokenizer,
-                                          std::span<const std::string_view> spellings) {
-  for (const std::string_view spelling : spellings) {
-    const std::optional<std::int32_t> id = tokenizer.token_to_id(spelling);
-    if (id && tokenizer.is_special(*id)) {
-      return id;
-    }
-  }
-  return std::nullopt;
-}
-
 // Bytes at the end of `text` that may be the start of a character still to be completed.
 std::size_t unfinished_tail(std::string_view text) {
   for (std::size_t length = 1; length <= std::min<std::size_t>(3, text.size()); ++length) {
@@ -233,26 +222,23 @@ bool Tokenizer::is_special(std::int32_t id) const {
 }
 
 std::optional<std::int32_t> Tokenizer::token_to_id(std::string_view token) const {
-  const std::int32_t id = data_->ids_by_content.find(token);
-  return id >= 0 ? std::optional(id) : std::nullopt;
+  const auto place = std::ranges::find_if(
+      data_->tokens, [&](const TokenEntry& entry) { return entry.is_used && entry.content == token; });
+  return place != data_->tokens.end()
+             ? std::optional(static_cast<std::int32_t>(place - data_->tokens.begin()))
+             : std::nullopt;
 }
 
 std::optional<std::int32_t> Tokenizer::bos_id() const {
-  static constexpr std::array<std::string_view, 4> kSpellings = {"<s>", "<|begin_of_text|>", "<bos>",
-                                                                 "<|startoftext|>"};
-  return first_present(*this, kSpellings);
+  return data_->bos_id;
 }
 
 std::optional<std::int32_t> Tokenizer::eos_id() const {
-  static constexpr std::array<std::string_view, 4> kSpellings = {"</s>", "<|end_of_text|>", "<eos>",
-                                                                 "<|endoftext|>"};
-  return first_present(*this, kSpellings);
+  return data_->eos_id;
 }
 
 std::optional<std::int32_t> Tokenizer::pad_id() const {
-  static constexpr std::array<std::string_view, 3> kSpellings = {"<pad>", "<|finetune_right_pad_id|>",
-                                                                 "[PAD]"};
-  return first_present(*this, kSpellings);
+  return data_->pad_id;
 }
 
 std::span<const std::int32_t> Tokenizer::template_prefix() const {
