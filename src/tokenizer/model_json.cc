@@ -225,8 +225,10 @@ void ModelReader::read_switches(const Json& model) {
 }
 
 void ModelReader::read_vocabulary(std::string_view text) {
-  ids_.reserve(static_cast<std::size_t>(
-      std::min(kTokenIdEnd, static_cast<std::int64_t>(std::ranges::count(text, ':')))));
+  const auto num_tokens_max = static_cast<std::size_t>(
+      std::min(kTokenIdEnd, static_cast<std::int64_t>(std::ranges::count(text, ':'))));
+  ids_.reserve(num_tokens_max);
+  data_.tokens.reserve(num_tokens_max);
   JsonTokens tokens(text);
   tokens.take('{');
   while (tokens.peek() == '"') {
