@@ -27,40 +27,69 @@ bool comes_later(const MergeBuffers::Candidate& a, const MergeBuffers::Candidate
   return a.rank != b.rank ? a.rank > b.rank : a.position > b.position;
 }
 
+// Over memory that is all zeros before and after.
 class BitSet {
  public:
-  BitSet(std::vector<std::uint64_t>& words, std::size_t size) : words_(words) {
-    words_.assign(size / 64 + 1, 0);
+  BitSet(std::vector<std::uint64_t>& words, std::size_t size) : words_(words), num_words_(size / 64 + 1) {
+    words_.resize(std::max(words_.size(), num_words_));
   }
+  ~BitSet() {
+    if (!is_empty_) {
+      std::fill_n(words_.begin(), num_words_, 0);
+    }
+  }
+  BitSet(const BitSet&) = delete;
+  BitSet& operator=(const BitSet&) = delete;
+
   bool has(std::size_t i) const { return (words_[i / 64] >> i % 64 & 1) != 0; }
-  void add(std::size_t i) { words_[i / 64] |= std::uint64_t{1} << i % 64; }
+  void add(std::size_t i) {
+    words_[i / 64] |= std::uint64_t{1} << i % 64;
+    is_empty_ = false;
+  }
 
  private:
   std::vector<std::uint64_t>& words_;
+  std::size_t num_words_;
+  bool is_empty_ = true;
 };
 
 }  // namespace
 
 void BytesTable::reserve(std::size_t num_entries) {
   slots_.assign(std::bit_ceil(std::max<std::size_t>(16, num_entries * 2)), {});
+  entries_.reserve(num_entries);
+}
+
+std::size_t BytesTable::slot_of(std::string_view bytes, std::uint64_t hash) const {
+  const std::size_t mask = slots_.size() - 1;
+  std::size_t at = hash & mask;
+  for (; slots_[at].entry >= 0; at = (at + 1) & mask) {
+    if (slots_[at].upper_hash == upper_half(hash) &&
+        entries_[static_cast<std::size_t>(slots_[at].entry)].bytes == bytes) {
+      break;
+    }
+  }
+  return at;
 }
 
 bool BytesTable::add(std::string_view bytes, std::int32_t id) {
   const std::uint64_t hash = xxh3_64(bytes, 0);
-  const std::size_t mask = slots_.size() - 1;
-  std::size_t slot = hash & mask;
-  for (; slots_[slot].id >= 0; slot = (slot + 1) & mask) {
-    if (slots_[slot].hash == hash && slots_[slot].bytes == bytes) {
-      return false;
-    }
+  Slot& slot = slots_[slot_of(bytes, hash)];
+  if (slot.entry >= 0) {
+    return false;
   }
-  slots_[slot] = {bytes, hash, id};
-  ++num_entries_;
+  slot = {upper_half(hash), static_cast<std::int32_t>(entries_.size())};
+  entries_.push_back({bytes, id});
+  num_bytes_max_ = std::max(num_bytes_max_, bytes.size());
   return true;
 }
 
 std::int32_t BytesTable::find(std::string_view bytes) const {
-  return find_hashed(bytes, xxh3_64(bytes, 0));
+  return bytes.size() > num_bytes_max_ ? -1 : find_hashed(bytes, xxh3_64(bytes, 0));
+}
+
+void BytesTable::prefetch(std::string_view bytes) const {
+  __builtin_prefetch(&slots_[xxh3_64(bytes, 0) & (slots_.size() - 1)]);
 }
 
 void BytesTable::find_all(std::span<const std::string_view> bytes, std::span<std::int32_t> ids) const {
@@ -69,12 +98,18 @@ void BytesTable::find_all(std::span<const std::string_view> bytes, std::span<std
   const std::size_t mask = slots_.size() - 1;
   for (std::size_t begin = 0; begin < bytes.size(); begin += kBlock) {
     const std::size_t count = std::min(kBlock, bytes.size() - begin);
+    const auto entry_of = [&](std::size_t i) {
+      return entries_.data() + std::max(0, slots_[hashes[i] & mask].entry);
+    };
     for (std::size_t i = 0; i < count; ++i) {
       hashes[i] = xxh3_64(bytes[begin + i], 0);
       __builtin_prefetch(&slots_[hashes[i] & mask]);
     }
     for (std::size_t i = 0; i < count; ++i) {
-      __builtin_prefetch(slots_[hashes[i] & mask].bytes.data());
+      __builtin_prefetch(entry_of(i));
+    }
+    for (std::size_t i = 0; i < count && !empty(); ++i) {
+      __builtin_prefetch(entry_of(i)->bytes.data());
     }
     for (std::size_t i = 0; i < count; ++i) {
       ids[begin + i] = find_hashed(bytes[begin + i], hashes[i]);
@@ -83,34 +118,41 @@ void BytesTable::find_all(std::span<const std::string_view> bytes, std::span<std
 }
 
 std::int32_t BytesTable::find_hashed(std::string_view bytes, std::uint64_t hash) const {
-  const std::size_t mask = slots_.size() - 1;
-  for (std::size_t slot = hash & mask; slots_[slot].id >= 0; slot = (slot + 1) & mask) {
-    if (slots_[slot].hash == hash && slots_[slot].bytes == bytes) {
-      return slots_[slot].id;
+  const std::int32_t entry = slots_[slot_of(bytes, hash)].entry;
+  return entry >= 0 ? entries_[static_cast<std::size_t>(entry)].id : -1;
+}
+
+// Nearly all tokens are made by one merge only, so to look through a token's is quicker than a table of pairs.
+bool BpeModel::add_merge(const BpeMerge& merge) {
+  const auto index = static_cast<std::size_t>(merge.id);
+  last_makers_.resize(std::max(last_makers_.size(), index + 1), -1);
+  std::int32_t maker = last_makers_[index];
+  makers_before_.push_back(maker);
+  last_makers_[index] = static_cast<std::int32_t>(merges_.size());
+  merges_.push_back(merge);
+  for (; maker >= 0; maker = makers_before_[static_cast<std::size_t>(maker)]) {
+    const BpeMerge& other = merges_[static_cast<std::size_t>(maker)];
+    if (other.left == merge.left && other.right == merge.right) {
+      return false;
     }
   }
-  return -1;
-}
-
-void BpeModel::reserve_merges(std::size_t num_merges) {
-  merges_.reserve(num_merges);
-  ranks_.reserve(num_merges);
-}
-
-bool BpeModel::add_merge(const BpeMerge& merge) {
-  const auto rank = static_cast<std::int32_t>(merges_.size());
-  merges_.push_back(merge);
-  return ranks_.add(merge.left, merge.right, rank);
+  return true;
 }
 
 void BpeModel::finish(std::span<const std::string_view> bytes) {
+  last_makers_ = {};
+  makers_before_ = {};
   live_.build(merges_, byte_ids, bytes.size());
   if (live_.is_ordered()) {
     prepare_matching(bytes);
   }
   if (encodes_by_matching()) {
     merges_ = {};
-    ranks_ = {};
+    return;
+  }
+  ranks_.reserve(merges_.size());
+  for (std::size_t rank = 0; rank < merges_.size(); ++rank) {
+    ranks_.add(merges_[rank].left, merges_[rank].right, static_cast<std::int32_t>(rank));
   }
 }
 

@@ -18,20 +18,29 @@ class BytesTable {
   void reserve(std::size_t num_entries);
   bool add(std::string_view bytes, std::int32_t id);  // false when the string is there already
   std::int32_t find(std::string_view bytes) const;    // -1 when absent
+  void prefetch(std::string_view bytes) const;        // fetches what add() and find() look at first
   // The same of many at once, which waits for memory less: ids (=), as many as `bytes`.
   void find_all(std::span<const std::string_view> bytes, std::span<std::int32_t> ids) const;
-  bool empty() const { return num_entries_ == 0; }
+  bool empty() const { return entries_.empty(); }
 
  private:
-  struct Slot {
+  struct Entry {
     std::string_view bytes;
-    std::uint64_t hash = 0;
     std::int32_t id = -1;
   };
+  // Small, so that most of them are in the processor's caches; the upper half of the hash tells nearly all others apart.
+  struct Slot {
+    std::uint32_t upper_hash = 0;
+    std::int32_t entry = -1;  // -1: free
+  };
+  static std::uint32_t upper_half(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32); }
+  // The slot of the string, or the free one where it would be.
+  std::size_t slot_of(std::string_view bytes, std::uint64_t hash) const;
   std::int32_t find_hashed(std::string_view bytes, std::uint64_t hash) const;
 
   LargeVector<Slot> slots_ = {Slot{}};
-  std::size_t num_entries_ = 0;
+  std::vector<Entry> entries_;
+  std::size_t num_bytes_max_ = 0;  // of an entry
 };
 
 // Work space of encoding; reused so that a warm encoder does not allocate.
@@ -56,8 +65,7 @@ class BpeModel {
   // Where files say "ignore_merges": tokens by their bytes that a whole piece becomes though merging would not make them.
   BytesTable pieces;
 
-  void reserve_merges(std::size_t num_merges);
-  // The next merge by rank. False when its pair has one already. REQUIRES reserved room.
+  // The next merge by rank. False when its pair has one already. REQUIRES that equal pairs make the same token.
   bool add_merge(const BpeMerge& merge);
   // After byte_ids and all merges. `bytes`: what each id stands for; borrowed for the call.
   void finish(std::span<const std::string_view> bytes);
@@ -85,8 +93,11 @@ class BpeModel {
   // By id; empty when pieces are encoded by merging. The longest other token that each token starts with.
   std::vector<TokenTrie::Found> shorter_;
   std::vector<std::uint16_t> num_bytes_;
-  std::vector<BpeMerge> merges_;  // by rank; empty when they are not
-  PairTable ranks_;               // of the pairs of merges_
+  std::vector<BpeMerge> merges_;  // by rank; after finish() empty when they are not
+  PairTable ranks_;               // of the pairs of merges_, after finish()
+  // Until finish(). By id: the rank of the last merge that makes it, -1 for none; by rank: that of the one before it.
+  std::vector<std::int32_t> last_makers_;
+  std::vector<std::int32_t> makers_before_;
 };
 
 }  // namespace cairn::tokenizer

@@ -42,7 +42,6 @@ struct Merges {
     for (std::int32_t i = 0; i < alphabet; ++i) {
       model.byte_ids[static_cast<std::size_t>('a' + i)] = i;
     }
-    model.reserve_merges(list.size());
     for (const BpeMerge& merge : list) {
       EXPECT_TRUE(model.add_merge(merge));
     }

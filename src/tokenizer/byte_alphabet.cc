@@ -52,14 +52,20 @@ std::string bytes_to_letters(std::string_view bytes) {
 std::optional<std::string> letters_to_bytes(std::string_view letters) {
   std::string bytes;
   bytes.reserve(letters.size());
-  for (std::size_t at = 0; at < letters.size();) {
-    const Utf8CodePoint c = decode_utf8(letters, at);
-    const int byte = letter_to_byte(c.code_point);
+  // No letter has more than two bytes.
+  for (std::size_t at = 0; at < letters.size(); ++at) {
+    const auto lead = static_cast<unsigned char>(letters[at]);
+    char32_t letter = lead;
+    if (lead >= 0x80) {
+      const auto next = static_cast<unsigned char>(++at < letters.size() ? letters[at] : '\0');
+      const bool is_valid = lead >= 0xC2 && lead < 0xE0 && (next & 0xC0) == 0x80;
+      letter = is_valid ? (lead & 0x1FU) << 6 | (next & 0x3FU) : kByteLetterEnd;
+    }
+    const int byte = letter_to_byte(letter);
     if (byte < 0) {
       return std::nullopt;
     }
     bytes.push_back(static_cast<char>(byte));
-    at += static_cast<std::size_t>(c.length);
   }
   return bytes;
 }

@@ -35,6 +35,10 @@ class PairTable {
   void reserve(std::size_t num_pairs);
   // False when the pair is there already. REQUIRES reserved room, numbers from 0 to kTokenIdEnd - 1.
   bool add(std::int32_t left, std::int32_t right, std::int32_t value);
+  // Fetches what add() and find() will look at.
+  void prefetch(std::int32_t left, std::int32_t right) const {
+    __builtin_prefetch(&slots_[mix(pair_key(left, right)) >> shift_]);
+  }
   // -1 when absent.
   std::int32_t find(std::int32_t left, std::int32_t right) const {
     const std::uint64_t key = pair_key(left, right);
@@ -78,32 +82,11 @@ class LiveMerges {
   std::int32_t birth(std::int32_t id) const { return tokens_[static_cast<std::size_t>(id)].birth; }
   // True when merging the bytes of the two leaves them as they are. REQUIRES both born.
   bool fits(std::int32_t left, std::int32_t right) const {
-    std::int32_t limit = kNever;  // merges from this rank on are too late: one of the two is no more
-    while (true) {
-      const Token& l = tokens_[static_cast<std::size_t>(left)];
-      const Token& r = tokens_[static_cast<std::size_t>(right)];
-      if ((l.followers & filter_bit(right)) != 0 && (r.leaders & filter_bit(left)) != 0) {
-        const std::int32_t merged = pairs_.find(left, right);
-        if (merged >= 0 && birth(merged) < limit) {
-          return false;
-        }
-      }
-      // Back to before the later of the two births. Of equal pairs the left one is merged first, so a pair across
-      // the boundary comes before the same pair on its right, and after the same on its left.
-      if (l.birth > r.birth) {
-        limit = l.birth;
-        left = l.right;
-      } else if (r.birth >= 0) {
-        limit = r.birth + 1;
-        right = r.left;
-      } else {
-        return true;
-      }
-    }
+    return !edges_may_merge(left, right) || fits_step_by_step(left, right);
   }
 
  private:
-  struct alignas(32) Token {
+  struct alignas(64) Token {
     std::int32_t birth = kNever;
     std::int32_t left = -1;
     std::int32_t right = -1;
@@ -111,10 +94,27 @@ class LiveMerges {
     // pairs that are asked for do not merge, and these are at hand, while a place in the table is not.
     std::uint64_t followers = 0;
     std::uint64_t leaders = 0;
+    // The same for all tokens that a neighbour can meet: on the right edge are the token, its right part, the right part of
+    // that, and so on; on the left edge, the left parts. Of most neighbours these say at once that they fit. All bits, which
+    // say nothing, until all merges are known.
+    std::uint64_t right_edge = ~std::uint64_t{0};
+    std::uint64_t right_edge_followers = ~std::uint64_t{0};
+    std::uint64_t left_edge = ~std::uint64_t{0};
+    std::uint64_t left_edge_leaders = ~std::uint64_t{0};
   };
   static std::uint64_t filter_bit(std::int32_t id) {
     return std::uint64_t{1} << (static_cast<std::uint32_t>(id) * 0x9E3779B9U >> 26);
   }
+
+  // False when surely nothing on the one's right edge merges with anything on the other's left edge.
+  bool edges_may_merge(std::int32_t left, std::int32_t right) const {
+    const Token& l = tokens_[static_cast<std::size_t>(left)];
+    const Token& r = tokens_[static_cast<std::size_t>(right)];
+    return (l.right_edge_followers & r.left_edge) != 0 && (l.right_edge & r.left_edge_leaders) != 0;
+  }
+  void set_edges(std::int32_t id);
+  bool fits_step_by_step(std::int32_t left, std::int32_t right) const;
+
   LargeVector<Token> tokens_;
   PairTable pairs_;
   bool is_ordered_ = true;

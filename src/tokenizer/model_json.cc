@@ -19,7 +19,7 @@ namespace {
 constexpr JsonLimits kLimits{std::int64_t{256} << 20, 32};
 constexpr std::size_t kVocabularyField = 0;
 constexpr std::size_t kMergesField = 1;
-constexpr std::size_t kMergesAtOnce = 64;
+constexpr std::size_t kAtOnce = 64;  // tokens or merges, which waits for memory less than one by one
 
 // Steps through a value of JSON that is known to be well-formed.
 class JsonTokens {
@@ -39,6 +39,8 @@ class JsonTokens {
     at_ += is_there ? 1U : 0U;
     return is_there;
   }
+  std::size_t offset() const { return at_; }
+  std::string_view since(std::size_t begin) const { return json_.substr(begin, at_ - begin); }
   // The next value as it is written.
   std::string_view value() {
     const char first = peek();
@@ -95,15 +97,39 @@ std::optional<std::string_view> string_of(std::string_view value, std::deque<std
   return storage.emplace_back(*text);
 }
 
-// Calls work(i, value) with the elements of a list.
-template <typename Work>
-void for_each_element(std::string_view list, const Work& work) {
-  JsonTokens tokens(list);
+struct WrittenMerge {
+  std::string_view text;                  // as it is written
+  std::array<std::string_view, 2> parts;  // empty when it is no pair
+};
+
+// ["a", "b"] or "a b".
+WrittenMerge take_merge(JsonTokens& tokens, std::deque<std::string>& storage) {
+  WrittenMerge merge;
+  if (tokens.peek() != '[') {
+    merge.text = tokens.value();
+    const std::string_view joined = string_of(merge.text, storage).value_or(std::string_view());
+    const std::size_t space = joined.find(' ');
+    if (space != std::string_view::npos && joined.find(' ', space + 1) == std::string_view::npos) {
+      merge.parts = {joined.substr(0, space), joined.substr(space + 1)};
+    }
+    return merge;
+  }
+  const std::size_t begin = tokens.offset();
   tokens.take('[');
-  for (std::size_t i = 0; tokens.peek() != ']' && tokens.peek() != '\0'; ++i) {
-    work(i, tokens.value());
+  std::size_t num_parts = 0;
+  for (; tokens.peek() != ']' && tokens.peek() != '\0'; ++num_parts) {
+    const std::string_view part = tokens.value();
+    if (num_parts < 2) {
+      merge.parts[num_parts] = string_of(part, storage).value_or(std::string_view());
+    }
     tokens.take(',');
   }
+  tokens.take(']');
+  merge.text = tokens.since(begin);
+  if (num_parts != 2) {
+    merge.parts = {};
+  }
+  return merge;
 }
 
 // True for a UTF-8 lead or continuation byte that some text can contain.
@@ -199,8 +225,10 @@ void ModelReader::read_switches(const Json& model) {
 }
 
 void ModelReader::read_vocabulary(std::string_view text) {
-  ids_.reserve(static_cast<std::size_t>(
-      std::min(kTokenIdEnd, static_cast<std::int64_t>(std::ranges::count(text, ':')))));
+  const auto num_tokens_max = static_cast<std::size_t>(
+      std::min(kTokenIdEnd, static_cast<std::int64_t>(std::ranges::count(text, ':'))));
+  ids_.reserve(num_tokens_max);
+  data_.tokens.reserve(num_tokens_max);
   JsonTokens tokens(text);
   tokens.take('{');
   while (tokens.peek() == '"') {
@@ -209,9 +237,21 @@ void ModelReader::read_vocabulary(std::string_view text) {
     const std::string_view id = tokens.value();
     tokens.take(',');
     if (const std::optional<std::string_view> token = string_of(written, unescaped_)) {
-      read_token(*token, id);
+      ids_.prefetch(*token);
+      tokens_ahead_.emplace_back(*token, id);
+    }
+    if (tokens_ahead_.size() == kAtOnce) {
+      read_tokens();
     }
   }
+  read_tokens();
+}
+
+void ModelReader::read_tokens() {
+  for (const auto& [token, id] : tokens_ahead_) {
+    read_token(token, id);
+  }
+  tokens_ahead_.clear();
 }
 
 void ModelReader::read_token(std::string_view token, std::string_view written_id) {
@@ -263,47 +303,35 @@ void ModelReader::read_bytes() {
 }
 
 void ModelReader::read_merges(std::string_view text) {
-  std::size_t count = 0;
-  for_each_element(text, [&](std::size_t, std::string_view) { ++count; });
-  if (count > static_cast<std::size_t>(kTokenIdEnd)) {
-    faults_.add("model.merges", fmt::format("{} merges", count), fmt::format("are more than {}", kTokenIdEnd),
-                "merge only what becomes a token");
-    return;
-  }
-  data_.model.reserve_merges(count);
-  for_each_element(text, [&](std::size_t rank, std::string_view merge) {
-    std::array<std::string_view, 2> pair;
-    if (merge.starts_with('[')) {
-      std::size_t parts = 0;
-      for_each_element(merge, [&](std::size_t i, std::string_view part) {
-        ++parts;
-        if (i < 2) {
-          pair[i] = string_of(part, unescaped_).value_or(std::string_view());
-        }
-      });
-      pair[0] = parts == 2 ? pair[0] : std::string_view();
-    } else if (const std::optional<std::string_view> joined = string_of(merge, unescaped_)) {
-      const std::size_t space = joined->find(' ');
-      if (space != std::string_view::npos && joined->find(' ', space + 1) == std::string_view::npos) {
-        pair = {joined->substr(0, space), joined->substr(space + 1)};
-      }
+  JsonTokens tokens(text);
+  tokens.take('[');
+  std::size_t rank = 0;
+  for (; tokens.peek() != ']' && tokens.peek() != '\0'; ++rank) {
+    const WrittenMerge merge = take_merge(tokens, unescaped_);
+    tokens.take(',');
+    if (rank >= static_cast<std::size_t>(kTokenIdEnd)) {
+      continue;  // only counted
     }
-    if (pair[0].empty() || pair[1].empty()) {
-      faults_.add(fmt::format("model.merges[{}]", rank), shown(merge), "is not a pair of tokens",
+    if (merge.parts[0].empty() || merge.parts[1].empty()) {
+      faults_.add(fmt::format("model.merges[{}]", rank), shown(merge.text), "is not a pair of tokens",
                   "write merges as \"a b\" or [\"a\", \"b\"]");
-      return;
+      continue;
     }
-    merge_parts_.insert(merge_parts_.end(), pair.begin(), pair.end());
+    merge_parts_.insert(merge_parts_.end(), merge.parts.begin(), merge.parts.end());
     merge_ranks_.push_back(rank);
-    if (merge_ranks_.size() == kMergesAtOnce) {
+    if (merge_ranks_.size() == kAtOnce) {
       add_merges();
     }
-  });
+  }
   add_merges();
+  if (rank > static_cast<std::size_t>(kTokenIdEnd)) {
+    faults_.add("model.merges", fmt::format("{} merges", rank), fmt::format("are more than {}", kTokenIdEnd),
+                "merge only what becomes a token");
+  }
 }
 
 void ModelReader::add_merges() {
-  std::array<std::int32_t, 2 * kMergesAtOnce> ids;
+  std::array<std::int32_t, 2 * kAtOnce> ids;
   ids_.find_all(merge_parts_, ids);
   for (std::size_t i = 0; i < merge_ranks_.size(); ++i) {
     add_merge({merge_parts_[2 * i], merge_parts_[2 * i + 1]}, {ids[2 * i], ids[2 * i + 1], -1},
@@ -345,15 +373,6 @@ std::int32_t ModelReader::find_merged(std::string_view token) {
 }
 
 void ModelReader::build_tables() {
-  data_.ids_by_content.reserve(data_.tokens.size());
-  for (std::size_t i = 0; i < data_.tokens.size(); ++i) {
-    const TokenEntry& token = data_.tokens[i];
-    if (!token.is_used) {
-      continue;
-    }
-    const auto id = static_cast<std::int32_t>(i);
-    data_.ids_by_content.add(token.content, id);
-  }
   std::vector<std::string_view> bytes(data_.tokens.size());
   std::ranges::transform(data_.tokens, bytes.begin(), &TokenEntry::bytes);
   data_.model.finish(bytes);

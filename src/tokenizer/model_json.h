@@ -7,6 +7,7 @@
 #include <deque>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tokenizer/file_faults.h"
@@ -40,6 +41,7 @@ class ModelReader {
  private:
   void read_switches(const Json& model);
   void read_vocabulary(std::string_view text);
+  void read_tokens();
   void read_token(std::string_view token, std::string_view id);
   void read_bytes();
   void read_merges(std::string_view text);
@@ -52,6 +54,8 @@ class ModelReader {
   FileFaults& faults_;
   std::deque<std::string> unescaped_;  // tokens that are not written as they are
   BytesTable ids_;                     // of the vocabulary, by the tokens as written
+  std::vector<std::pair<std::string_view, std::string_view>>
+      tokens_ahead_;  // and their ids, still to be read
   std::int64_t vocabulary_size_ = 0;
   bool ignores_merges_ = false;
   // Merges whose parts are still to be found.

@@ -34,7 +34,13 @@ class PieceKey {
   }
   PieceKey() = default;
 
-  bool operator==(const PieceKey&) const = default;
+  bool operator==(const PieceKey& other) const {
+    std::uint64_t difference = 0;  // of all words, because a loop that stops early would call memcmp
+    for (std::size_t i = 0; i < kWords; ++i) {
+      difference |= words_[i] ^ other.words_[i];
+    }
+    return difference == 0;
+  }
 
   std::uint64_t hash() const {
     std::uint64_t hash = 0x9E3779B97F4A7C15U;

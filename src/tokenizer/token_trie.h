@@ -31,7 +31,11 @@ class TokenTrie {
     std::uint32_t at = 0;
     if (starts_with_three_bytes(text)) {
       const Start& start = starts_[start_index(text)];
-      best = start.found;
+      best = start.found();
+      const std::string_view rest = text.substr(3);
+      if (starts_with_three_bytes(rest) && (start.seconds & second_bit(rest)) == 0) {
+        return best;
+      }
       base = start.base;
       at = 3;
     }
@@ -62,8 +66,12 @@ class TokenTrie {
 
   // Where the search stands behind a first character of three bytes, as most of Chinese and Japanese are.
   struct Start {
-    Found found;
-    std::uint32_t base = 0;  // 0: nothing longer
+    std::uint32_t token_and_size = 0;  // one more than the id, or 0; below it the number of bytes in 2 bits
+    std::uint32_t base = 0;            // 0: nothing longer
+    // A bit for each second character of three bytes that something longer goes on with; others may share the bit.
+    std::uint64_t seconds = 0;
+
+    Found found() const { return {static_cast<std::int32_t>(token_and_size >> 2) - 1, token_and_size & 3}; }
   };
   static constexpr std::size_t kNumStarts = std::size_t{1} << 16;
   static bool starts_with_three_bytes(std::string_view text) {
@@ -77,12 +85,16 @@ class TokenTrie {
     return (byte(0) & 0x0F) << 12 | (byte(1) & 0x3F) << 6 | (byte(2) & 0x3F);
   }
 
+  static std::uint64_t second_bit(std::string_view character) {
+    return std::uint64_t{1} << (static_cast<unsigned char>(character[2]) & 0x3F);
+  }
+
   struct Builder;
-  void prepare_starts();
+  void prepare_starts(std::span<const Entry> entries);
 
   std::uint32_t root_ = kBlockSize;  // the base of the root's children
   LargeVector<Unit> units_ = LargeVector<Unit>(std::size_t{2} * kBlockSize);
-  std::vector<Start> starts_ = std::vector<Start>(kNumStarts);
+  LargeVector<Start> starts_ = LargeVector<Start>(kNumStarts);
 };
 
 }  // namespace cairn::tokenizer

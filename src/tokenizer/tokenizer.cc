@@ -22,6 +22,12 @@ using MiddlingPieces = PieceCache<4, 8>;
 
 constexpr std::size_t kCacheSlots = std::size_t{1} << 16;  // with both caches 3 MB
 
+// Whether a piece ends with a character from U+3000 to U+9FFF, most of Chinese and Japanese. REQUIRES three bytes.
+bool ends_with_cjk(std::string_view piece) {
+  const auto lead = static_cast<unsigned char>(piece[piece.size() - 3]);
+  return lead >= 0xE3 && lead <= 0xE9;
+}
+
 // One way through the pipeline: split at added tokens, normalise, cut into pieces, merge.
 class Pipeline {
  public:
@@ -98,11 +104,16 @@ class Pipeline {
     }
     if (piece.size() <= ShortPieces::Key::kPieceBytesMax) {
       encode_cached(short_pieces_, {piece, num_readable}, piece, ids);
-    } else if (piece.size() <= MiddlingPieces::Key::kPieceBytesMax) {
+    } else if (piece.size() <= MiddlingPieces::Key::kPieceBytesMax && !is_clause(piece)) {
       encode_cached(middling_pieces_, {piece, num_readable}, piece, ids);
     } else {
       data_.model.encode_piece(piece, buffers_, ids);
     }
+  }
+
+  // Long pieces of Chinese and Japanese are clauses, not words: they seldom come again, and matching them is fast.
+  bool is_clause(std::string_view piece) const {
+    return data_.model.encodes_by_matching() && ends_with_cjk(piece);
   }
 
   template <typename Cache>
@@ -145,17 +156,6 @@ Status encode_with(const TokenizerData& data, Pipeline& pipeline, std::string_vi
     ids.insert(ids.end(), data.template_suffix.begin(), data.template_suffix.end());
   }
   return ok_status();
-}
-
-std::optional<std::int32_t> first_present(const Tokenizer& tokenizer,
-                                          std::span<const std::string_view> spellings) {
-  for (const std::string_view spelling : spellings) {
-    const std::optional<std::int32_t> id = tokenizer.token_to_id(spelling);
-    if (id && tokenizer.is_special(*id)) {
-      return id;
-    }
-  }
-  return std::nullopt;
 }
 
 // Bytes at the end of `text` that may be the start of a character still to be completed.
@@ -222,26 +222,23 @@ bool Tokenizer::is_special(std::int32_t id) const {
 }
 
 std::optional<std::int32_t> Tokenizer::token_to_id(std::string_view token) const {
-  const std::int32_t id = data_->ids_by_content.find(token);
-  return id >= 0 ? std::optional(id) : std::nullopt;
+  const auto place = std::ranges::find_if(
+      data_->tokens, [&](const TokenEntry& entry) { return entry.is_used && entry.content == token; });
+  return place != data_->tokens.end()
+             ? std::optional(static_cast<std::int32_t>(place - data_->tokens.begin()))
+             : std::nullopt;
 }
 
 std::optional<std::int32_t> Tokenizer::bos_id() const {
-  static constexpr std::array<std::string_view, 4> kSpellings = {"<s>", "<|begin_of_text|>", "<bos>",
-                                                                 "<|startoftext|>"};
-  return first_present(*this, kSpellings);
+  return data_->bos_id;
 }
 
 std::optional<std::int32_t> Tokenizer::eos_id() const {
-  static constexpr std::array<std::string_view, 4> kSpellings = {"</s>", "<|end_of_text|>", "<eos>",
-                                                                 "<|endoftext|>"};
-  return first_present(*this, kSpellings);
+  return data_->eos_id;
 }
 
 std::optional<std::int32_t> Tokenizer::pad_id() const {
-  static constexpr std::array<std::string_view, 3> kSpellings = {"<pad>", "<|finetune_right_pad_id|>",
-                                                                 "[PAD]"};
-  return first_present(*this, kSpellings);
+  return data_->pad_id;
 }
 
 std::span<const std::int32_t> Tokenizer::template_prefix() const {

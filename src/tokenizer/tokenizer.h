@@ -36,6 +36,7 @@ class Tokenizer {
   std::int64_t vocab_size() const;
   // How the token is written in the file (byte-level letters for ordinary tokens); "" for an unused id.
   std::string_view id_to_token(std::int32_t id) const;
+  // Looks through all tokens.
   std::optional<std::int32_t> token_to_id(std::string_view token) const;
   // The bytes that a token stands for in decoded text; empty for an unused id.
   std::string_view id_to_bytes(std::int32_t id) const;

@@ -37,9 +37,12 @@ struct TokenizerData {
   // Post-processor.
   std::vector<std::int32_t> template_prefix;
   std::vector<std::int32_t> template_suffix;
-  // Indexed by id. Never changes after parsing: the tables below and in the model point into it.
+  // Indexed by id. Never changes after parsing: the tables in the model point into it.
   std::vector<TokenEntry> tokens;
-  BytesTable ids_by_content;
+  // Special tokens with the customary spellings.
+  std::optional<std::int32_t> bos_id;
+  std::optional<std::int32_t> eos_id;
+  std::optional<std::int32_t> pad_id;
 };
 
 // Fills `data` from the text of a tokenizer.json; kBadData lists all faults.

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <span>
 #include <unordered_map>
 
 #include <fmt/format.h>
@@ -35,6 +36,7 @@ class Parser {
   void parse_template_item(const std::string& field, const Json& item, const Json& special_tokens);
   void parse_decoder(const std::string& field, const Json& decoder);
   void build_tables();
+  std::optional<std::int32_t> find_special(std::span<const std::string_view> spellings) const;
 
   TokenizerData& data_;
   FileFaults& faults_;
@@ -252,6 +254,26 @@ void Parser::build_tables() {
   for (const AddedToken& token : added_) {
     (token.normalized ? data_.normalized_matcher : data_.raw_matcher).add(token, token.content);
   }
+  static constexpr std::array<std::string_view, 4> kBos = {"<s>", "<|begin_of_text|>", "<bos>",
+                                                           "<|startoftext|>"};
+  static constexpr std::array<std::string_view, 4> kEos = {"</s>", "<|end_of_text|>", "<eos>",
+                                                           "<|endoftext|>"};
+  static constexpr std::array<std::string_view, 3> kPad = {"<pad>", "<|finetune_right_pad_id|>", "[PAD]"};
+  data_.bos_id = find_special(kBos);
+  data_.eos_id = find_special(kEos);
+  data_.pad_id = find_special(kPad);
+}
+
+// The token of the first spelling that is one.
+std::optional<std::int32_t> Parser::find_special(std::span<const std::string_view> spellings) const {
+  for (const std::string_view spelling : spellings) {
+    for (const AddedToken& token : added_) {
+      if (token.special && token.content == spelling) {
+        return token.id;
+      }
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace
