@@ -26,8 +26,8 @@ Kind kind_of(std::string_view name) {
   if (has({"adamw", "ademamix", "chunk_squares"})) {
     return Kind::kOptimizer;
   }
-  if (has({"attention", "sdpa", "fmha", "flash", "::key_kernel<", "::query_kernel<", "::forward_kernel<64>",
-           "::forward_kernel<128>", "::delta_kernel<", "::query_gradient_kernel<",
+  if (has({"attention", "sdpa", "fmha", "flash", "cudnn::", "::key_kernel<", "::query_kernel<",
+           "::forward_kernel<64>", "::forward_kernel<128>", "::delta_kernel<", "::query_gradient_kernel<",
            "::key_gradient_kernel<"})) {
     return Kind::kAttention;
   }

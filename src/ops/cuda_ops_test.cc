@@ -531,7 +531,8 @@ TEST_P(Fp8Ops, ProductsAreThoseOfTheRoundedNumbers) {
     const std::vector<double> av = values(b, a_8.rows), wv = values(b, w_8.rows);
     const Floats y = b.get(written), sum = b.get(added);
     EXPECT_EQ(y, b.get(again));
-    // Products of eight-bit numbers are exact; tensor cores keep about 13 bits of the sums' parts.
+    // Products of eight-bit numbers are exact; tensor cores cut each step of their sums to about 13 bits, and with fast sums
+    // add up what they cut.
     const double output = dtype() == DType::kFloat32 ? 0x1p-22 : 0x1p-8;
     for (std::int64_t m = 0; m < M; ++m) {
       for (std::int64_t n = 0; n < N; ++n) {
@@ -546,7 +547,7 @@ TEST_P(Fp8Ops, ProductsAreThoseOfTheRoundedNumbers) {
         const auto i = static_cast<std::size_t>(m * N + n);
         const double total = expected + static_cast<double>(before[i]);
         ASSERT_NEAR(y[i], expected, output * (std::abs(expected) + 1) + 0x1p-13 * magnitude) << m << ' ' << n;
-        ASSERT_NEAR(sum[i], total, output * (std::abs(total) + 1) + 0x1p-12 * magnitude) << m << ' ' << n;
+        ASSERT_NEAR(sum[i], total, output * (std::abs(total) + 1) + 0x1p-11 * magnitude) << m << ' ' << n;
       }
     }
   }

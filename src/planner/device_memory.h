@@ -13,7 +13,7 @@ namespace cairn::planner {
 // Measured on H100 and H200; bench/results/2026-11-25-gpu-memory.md says how.
 inline constexpr std::int64_t kMib = std::int64_t{1} << 20;
 inline constexpr std::int64_t kCudaContextBytes = 529 * kMib;  // context and handles, taken at open
-inline constexpr std::int64_t kCudaLaterBytes = 4 * kMib;      // what libraries take at first use
+inline constexpr std::int64_t kCudaLaterBytes = 32 * kMib;     // what libraries take at first use
 // What the driver hands out: an allocation takes a multiple.
 inline constexpr std::int64_t kCudaGranularity = std::int64_t{2} << 20;
 
