@@ -138,10 +138,7 @@ struct Bench {
     const auto dy_8 = rounded(dy, ops::Fp8Format::kE5M2);
     const auto product = [&](const TensorView& to, const ops::ConstFp8Tensor& a, const ops::ConstFp8Tensor& b,
                              ops::Fp8Sums sums, ops::WriteMode mode) {
-      return [=, this] {
-        ops::fp8_multiply(bed.context(), to,
-                          mode == ops::WriteMode::kAdd ? ConstTensorView(to) : ConstTensorView(), a, b, sums);
-      };
+      return [=, this] { ops::fp8_multiply(bed.context(), to, ops::base_of(to, mode), a, b, sums); };
     };
     const auto none = [] {};
     measure(c, "fp8 backward_input",

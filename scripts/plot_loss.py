@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Draws the loss curve of a run folder: on the terminal and as an SVG file. Plain Python.
 
-    scripts/plot_loss.py RUN [--svg loss.svg] [--title TEXT] [--width 72] [--height 18]
+    scripts/plot_loss.py RUN [--svg loss.svg] [--title TEXT] [--beside OTHER_RUN] [--width 72] [--height 18]
 
-Reads RUN/metrics/train.jsonl and eval.jsonl. When a step was done twice (after a crash), the last one counts.
+--beside draws the curves of a second run, dashed, into the SVG. Reads RUN/metrics/train.jsonl and eval.jsonl. When a step was done twice (after a crash), the last one counts.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from xml.sax.saxutils import escape
 
 INK, MUTED, GRID, PAPER = "#1f2328", "#59636e", "#e4e8ec", "#ffffff"
 TRAIN, HELD_OUT = "#2f6fb0", "#c4511d"
+BESIDE = "#1a7f5a"
 
 
 def read_lines(path):
@@ -113,11 +114,23 @@ def path_of(points, x_of, y_of):
     return "M" + " L".join(f"{x_of(x):.1f},{y_of(y):.1f}" for x, y in points)
 
 
-def svg(train, held_out, resumed, title):
+def name_of(run):
+    return os.path.basename(os.path.abspath(run))
+
+
+def last_mean(train):
+    last = train[-len(train) // 25 - 1:]
+    return sum(y for _, y in last) / len(last)
+
+
+def svg(train, held_out, resumed, title, beside=None):
+    """beside: (name, train, held_out) of another run, or None."""
     width, height = 860, 440
-    left, right, top, bottom = 58, width - 150, 46, height - 48
+    left, right, top, bottom = 58, width - 170, 46, height - 48
     mean = mean_curve(held_out)
     losses = [y for _, y in train] + [y for points in held_out.values() for _, y in points]
+    if beside:
+        losses += [y for _, y in smooth(beside[1])]
     low, high = min(losses), max(losses)
     low, high = low - 0.05 * (high - low), high + 0.05 * (high - low)
     last = train[-1][0]
@@ -156,12 +169,22 @@ def svg(train, held_out, resumed, title):
                        'opacity="0.28"/>')
     smoothed = smooth(train)
     out.append(f'<path d="{path_of(smoothed, x_of, y_of)}" fill="none" stroke="{TRAIN}" stroke-width="2"/>')
-    last_mean = sum(y for _, y in train[-len(train) // 25 - 1:]) / len(train[-len(train) // 25 - 1:])
-    ends = [(last_mean, f"training {last_mean:.2f}", TRAIN)]
+    digits = 3 if beside else 2
+    ends = [(last_mean(train), f"training {last_mean(train):.{digits}f}", TRAIN)]
     if mean:
         out.append(f'<path d="{path_of(mean, x_of, y_of)}" fill="none" stroke="{HELD_OUT}" stroke-width="2"/>')
         out += [f'<circle cx="{x_of(x):.1f}" cy="{y_of(y):.1f}" r="3" fill="{HELD_OUT}"/>' for x, y in mean]
-        ends.append((mean[-1][1], f"held out, mean {mean[-1][1]:.2f}", HELD_OUT))
+        ends.append((mean[-1][1], f"held out, mean {mean[-1][1]:.{digits}f}", HELD_OUT))
+    if beside:
+        name, other, other_held_out = beside
+        curves = [("training", smooth(other), last_mean(other))]
+        other_mean = mean_curve(other_held_out)
+        if other_mean:
+            curves.append(("held out", other_mean, other_mean[-1][1]))
+        for what, points, end in curves:
+            out.append(f'<path d="{path_of(points, x_of, y_of)}" fill="none" stroke="{BESIDE}" stroke-width="1.5" '
+                       'stroke-dasharray="5 4"/>')
+            ends.append((end, f"{name}, {what} {end:.{digits}f}", BESIDE))
     ends.sort(reverse=True)
     previous = -100.0
     for y, text, color in ends:
@@ -176,6 +199,7 @@ def main():
     parser.add_argument("run")
     parser.add_argument("--svg")
     parser.add_argument("--title", default="")
+    parser.add_argument("--beside")
     parser.add_argument("--width", type=int, default=72)
     parser.add_argument("--height", type=int, default=16)
     arguments = parser.parse_args()
@@ -185,9 +209,10 @@ def main():
         return 66
     print(terminal(train, mean_curve(held_out), arguments.width, arguments.height))
     if arguments.svg:
-        title = arguments.title or os.path.basename(os.path.abspath(arguments.run))
+        title = arguments.title or name_of(arguments.run)
+        beside = arguments.beside and (name_of(arguments.beside), *load(arguments.beside)[:2])
         with open(arguments.svg, "w", encoding="utf-8") as file:
-            file.write(svg(train, held_out, resumed, title))
+            file.write(svg(train, held_out, resumed, title, beside))
     return 0
 
 

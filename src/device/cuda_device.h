@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <typeindex>
@@ -52,8 +53,9 @@ class CudaDevice {
   // CUDA keeps per thread which GPU calls are for: open() makes it this one, other threads call this first.
   void make_current() const;
   // Runs `work` in a thread of its own with this GPU current, beside what the caller does next. It may prepare (load
-  // libraries, make plans of their calls) but not queue work. The device closes when it is done.
-  void start_thread(std::function<void()> work);
+  // libraries, make plans of their calls) but not queue work. The device closes when it is done, and it is
+  // told to stop when the device closes before.
+  void start_thread(std::function<void(std::stop_token)> work);
 
   // For .cu files: a cudaStream_t and a cublasLtHandle_t.
   void* stream() const;

@@ -51,7 +51,7 @@ Status CudaDevice::synchronize() {
   return bad_config("built without CUDA");
 }
 void CudaDevice::make_current() const {}
-void CudaDevice::start_thread(std::function<void()> /*work*/) {}
+void CudaDevice::start_thread(std::function<void(std::stop_token)> /*work*/) {}
 void* CudaDevice::stream() const {
   return nullptr;
 }

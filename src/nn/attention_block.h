@@ -30,9 +30,6 @@ class AttentionBlock {
   void backward(const RunContext& run, TensorView dx_ND, ConstTensorView dout_ND, ConstTensorView x_ND,
                 ops::WriteMode mode) const;
 
-  // What attention runs in: the ops' context, with the larger workspace that a library's kernels may want.
-  ops::OpContext op_context(const RunContext& run) const;
-
  private:
   // One of queries and keys: from the projection's output to the rotated heads.
   struct Heads {
@@ -51,6 +48,8 @@ class AttentionBlock {
   void rotate_projected(const RunContext& run, const Heads& heads, TensorView out) const;
   // From the rotated heads' gradient to the projection's, ready for the products of backward.
   void unrotate(const RunContext& run, const Heads& heads, TensorView dheads) const;
+  // What attention runs in: the ops' context, with the larger workspace that a library's kernels may want.
+  ops::OpContext op_context(const RunContext& run) const;
   TensorView cached(const RunContext& run, TensorId cache, std::int64_t begin, std::int64_t count) const;
 
   Heads q_, k_;

@@ -25,8 +25,6 @@ class DecoderBlock {
   // In place: dstream_ND (N, D) float32 holds the gradient of the output and becomes that of the input.
   void backward(const RunContext& run, TensorView dstream_ND, ConstTensorView x_ND) const;
 
-  const AttentionBlock& attention() const { return attention_; }
-
  private:
   void forward_attention(const RunContext& run, TensorView mid_ND, ConstTensorView x_ND) const;
   void forward_mlp(const RunContext& run, ConstTensorView mid_ND) const;

@@ -8,14 +8,6 @@
 #include "ops/rms_norm.h"
 
 namespace cairn::nn {
-namespace {
-
-ConstTensorView base_of(const TensorView& y, ops::WriteMode mode) {
-  return mode == ops::WriteMode::kAdd ? ConstTensorView(y) : ConstTensorView();
-}
-
-}  // namespace
-
 TensorId DeclareContext::add(std::string name, Shape shape, Lifetime lifetime, DType dtype) {
   return plan.add({std::move(name), shape, dtype, lifetime});
 }
@@ -79,7 +71,7 @@ TensorView Linear::gradient_amax(const RunContext& run) const {
 void Linear::forward(const RunContext& run, TensorView y_NO, ConstTensorView x_NI,
                      ops::WriteMode mode) const {
   if (fp8_.is_on()) {
-    fp8_.forward(run, y_NO, base_of(y_NO, mode));
+    fp8_.forward(run, y_NO, ops::base_of(y_NO, mode));
     return;
   }
   ops::linear_forward(run.ops, y_NO, x_NI, run.view(weight_), mode);
@@ -97,7 +89,7 @@ void Linear::forward_onto(const RunContext& run, TensorView y_NO, ConstTensorVie
 void Linear::backward_input(const RunContext& run, TensorView dx_NI, ConstTensorView dy_NO,
                             ops::WriteMode mode) const {
   if (fp8_.is_on()) {
-    fp8_.backward_input(run, dx_NI, base_of(dx_NI, mode));
+    fp8_.backward_input(run, dx_NI, ops::base_of(dx_NI, mode));
     return;
   }
   ops::linear_backward_input(run.ops, dx_NI, dy_NO, run.view(weight_), mode);

@@ -418,13 +418,19 @@ void Model::prepare(CudaDevice& device, std::string stored_plans) {
   if (impl_->staged_documents.is_valid()) {
     tables.insert(tables.end(), kDocumentTables.begin(), kDocumentTables.end());
   }
-  ops::use_attention_plans(device, std::move(stored_plans));
-  device.start_thread([&device, shape = impl_->shape, dims = impl_->attention_dims(), tables] {
-    ThreadPool alone(1);
-    for (const std::int64_t E : tables) {
-      prepare_attention(device, alone, shape, dims, E);
-    }
-  });
+  if (!stored_plans.empty()) {
+    ops::use_attention_plans(device, std::move(stored_plans));
+  }
+  device.start_thread(
+      [&device, shape = impl_->shape, dims = impl_->attention_dims(), tables](const std::stop_token& stop) {
+        ThreadPool alone(1);
+        for (const std::int64_t E : tables) {
+          if (stop.stop_requested()) {
+            return;
+          }
+          prepare_attention(device, alone, shape, dims, E);
+        }
+      });
 }
 
 std::string Model::attention_engine() const {

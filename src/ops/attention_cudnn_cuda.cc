@@ -114,7 +114,7 @@ class Library {
   // Who makes plans holds it.
   std::mutex& making() { return making_; }
 
-  // What texts of plans are valid for.
+  // What texts of plans are valid for. The number goes up when declare_forward() or declare_backward() changes.
   std::string header(const CudaDevice& device) const {
     return fmt::format("cairn attention plans 1, {}, front end {}, {}", name(), CUDNN_FRONTEND_VERSION,
                        device.name());

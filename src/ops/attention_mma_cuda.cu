@@ -15,7 +15,6 @@ constexpr int kThreads = 128;     // 4 warps of 16 rows each
 constexpr int kTileRows = 64;     // rows that a block owns
 constexpr int kForwardKeys = 64;  // keys of one step of the forward pass
 constexpr int kSteps = 32;        // rows of one step of the backward passes
-constexpr float kLog2E = 1.4426950408889634F;
 
 struct Operands {
   const Half* q;

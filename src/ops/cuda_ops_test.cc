@@ -220,7 +220,8 @@ TEST_P(CudaOps, TunedProducts) {
     return Outputs{b.get(y_NO)};
   };
   set_product_tuning(*device_, true);
-  compare("tuned linear", 4 + std::sqrt(static_cast<double>(I)), 3, run);
+  // Twice the bound of an untuned one: a kernel that sums several parts of I may win.
+  compare("tuned linear", 2 * (4 + std::sqrt(static_cast<double>(I))), 3, run);
   set_product_tuning(*device_, false);
   const std::string choices = product_choices(*device_);
   EXPECT_GT(std::count(choices.begin(), choices.end(), '\n'), 1);
@@ -241,8 +242,8 @@ TEST_P(CudaOps, RmsNorm) {
   struct Case {
     std::int64_t N, D;
   };
-  for (const Case c :
-       {Case{3, 5}, Case{70, 33}, Case{400, 64}, Case{2000, 128}, Case{33, 515}, Case{300, 4096}}) {
+  for (const Case c : {Case{3, 5}, Case{70, 33}, Case{400, 64}, Case{2000, 128}, Case{33, 515},
+                       Case{300, 4096}, Case{1500, 4096}, Case{700, 8192}}) {
     const Floats x = floats(c.N * c.D, 1.3), dy = floats(c.N * c.D), dx = floats(c.N * c.D);
     const Floats weight = master_floats(c.D), dweight = master_floats(c.D);
     compare("rms_norm", 40 + std::sqrt(static_cast<double>(c.D)), 6, [&](Bench& b) {
@@ -282,8 +283,11 @@ TEST_P(CudaOps, Rope) {
 }
 
 TEST_P(CudaOps, NormRope) {
-  for (const std::int64_t C : {6, 32, 64, 128, 256}) {
-    const std::int64_t N = 219, H = 3, P = 50;
+  struct Case {
+    std::int64_t C, H;
+  };
+  for (const auto [C, H] : {Case{6, 3}, Case{32, 3}, Case{64, 4}, Case{128, 3}, Case{128, 8}, Case{256, 3}}) {
+    const std::int64_t N = 1219, P = 50;
     const Shape shape{N, H, C};
     const Floats x = floats(N * H * C, 1.3), dy = floats(N * H * C), angles = master_floats(P * C / 2);
     const Floats weight = master_floats(C), dweight = master_floats(C);
@@ -307,7 +311,7 @@ TEST_P(CudaOps, NormRope) {
 }
 
 TEST_P(CudaOps, Activations) {
-  for (const std::int64_t F : {7, 512}) {
+  for (const std::int64_t F : {7, 512, 16384}) {
     const std::int64_t N = 300;
     const Shape shape{N, F};
     const Floats x = floats(N * F), up = floats(N * F), dy = floats(N * F);
@@ -531,8 +535,10 @@ TEST_P(Fp8Ops, ProductsAreThoseOfTheRoundedNumbers) {
     const std::vector<double> av = values(b, a_8.rows), wv = values(b, w_8.rows);
     const Floats y = b.get(written), sum = b.get(added);
     EXPECT_EQ(y, b.get(again));
-    // Products of eight-bit numbers are exact; tensor cores cut each step of their sums to about 13 bits, and with fast sums
-    // add up what they cut.
+    // Products of eight-bit numbers are exact; tensor cores cut their sums to 13 bits after each 32 of them. Exact sums go on
+    // in float32 after four such steps.
+    const double cut = 0x1p-13;
+    const auto steps = static_cast<double>(K / 32 + 1);
     const double output = dtype() == DType::kFloat32 ? 0x1p-22 : 0x1p-8;
     for (std::int64_t m = 0; m < M; ++m) {
       for (std::int64_t n = 0; n < N; ++n) {
@@ -546,25 +552,30 @@ TEST_P(Fp8Ops, ProductsAreThoseOfTheRoundedNumbers) {
         }
         const auto i = static_cast<std::size_t>(m * N + n);
         const double total = expected + static_cast<double>(before[i]);
-        ASSERT_NEAR(y[i], expected, output * (std::abs(expected) + 1) + 0x1p-13 * magnitude) << m << ' ' << n;
-        ASSERT_NEAR(sum[i], total, output * (std::abs(total) + 1) + 0x1p-11 * magnitude) << m << ' ' << n;
+        ASSERT_NEAR(y[i], expected, output * (std::abs(expected) + 1) + 4 * cut * magnitude) << m << ' ' << n;
+        ASSERT_NEAR(sum[i], total, output * (std::abs(total) + 1) + steps * cut * magnitude) << m << ' ' << n;
       }
     }
   }
 }
 
 TEST_P(CudaOps, EmbeddingAddsRepeatedIds) {
-  const std::int64_t N = 700, V = 40, D = 72;
-  const Floats table = master_floats(V * D), dtable = master_floats(V * D), dout = floats(N * D);
-  const Indices ids = random_indices(random_, N, static_cast<std::int32_t>(V));
-  compare("embedding", 40, 3, [&](Bench& b) {
-    const TensorView out = b.put(dout, {N, D}), dout_ND = b.put(dout, {N, D});
-    const TensorView table_VD = b.put_float(table, {V, D}), dtable_VD = b.put_float(dtable, {V, D});
-    const TensorView ids_N = b.put_ids(ids, {N});
-    embedding_forward(b.context(), out, table_VD, ids_N);
-    embedding_backward(b.context(), dtable_VD, dout_ND, ids_N);
-    return Outputs{b.get(out), b.get(dtable_VD)};
-  });
+  struct Case {
+    std::int64_t N, V, D;
+  };
+  // An id of many rows, more columns than a block has threads.
+  for (const auto [N, V, D] : {Case{700, 40, 72}, Case{5000, 3, 300}}) {
+    const Floats table = master_floats(V * D), dtable = master_floats(V * D), dout = floats(N * D);
+    const Indices ids = random_indices(random_, N, static_cast<std::int32_t>(V));
+    compare("embedding", 40 + std::sqrt(static_cast<double>(N / V)), 3, [&](Bench& b) {
+      const TensorView out = b.put(dout, {N, D}), dout_ND = b.put(dout, {N, D});
+      const TensorView table_VD = b.put_float(table, {V, D}), dtable_VD = b.put_float(dtable, {V, D});
+      const TensorView ids_N = b.put_ids(ids, {N});
+      embedding_forward(b.context(), out, table_VD, ids_N);
+      embedding_backward(b.context(), dtable_VD, dout_ND, ids_N);
+      return Outputs{b.get(out), b.get(dtable_VD)};
+    });
+  }
 }
 
 TEST_P(CudaOps, Elementwise) {

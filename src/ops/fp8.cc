@@ -85,6 +85,8 @@ void fp8_multiply(const OpContext& ctx, TensorView c_MN, ConstTensorView base_MN
   if (!base_MN.is_null()) {
     check_view("fp8_multiply: base_MN", base_MN, c_MN.shape(), c_MN.dtype());
   }
+  check_view("fp8_multiply: scale of a_MK", a_MK.scale, Shape{2}, DType::kFloat32);
+  check_view("fp8_multiply: scale of b_NK", b_NK.scale, Shape{2}, DType::kFloat32);
   check_sizes("fp8_multiply: a_MK", a_MK.elements.shape());
   check_sizes("fp8_multiply: b_NK", b_NK.elements.shape());
   CHECK(b_NK.format == Fp8Format::kE4M3, "fp8_multiply: the second factor is E4M3");

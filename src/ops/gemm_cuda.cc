@@ -4,14 +4,6 @@
 #include "ops/gemm_backends.h"
 
 namespace cairn::ops::cuda {
-namespace {
-
-ConstTensorView base_of(const TensorView& c, WriteMode mode) {
-  return mode == WriteMode::kAdd ? ConstTensorView(c) : ConstTensorView();
-}
-
-}  // namespace
-
 void linear_forward(const OpContext& ctx, TensorView y_NO, ConstTensorView x_NI, ConstTensorView w_OI,
                     WriteMode mode) {
   multiply(ctx,

@@ -61,8 +61,9 @@ void norm_rope_backward(const OpContext& ctx, const NormRopeBackward& args) {
   const TensorView heads = args.dx_NHC.reshape(rows);
   rms_norm_backward(ctx, {heads, args.dweight_C, heads, args.x_NHC.reshape(rows), args.weight_C, args.rstd,
                           WriteMode::kOverwrite});
-  if (!args.amax.is_null()) {
-    fp8_measure(ctx, args.amax, heads);
+  if (!args.amax.is_null() && args.dx_NHC.dim(0) > 0) {
+    const std::int64_t N = args.dx_NHC.dim(0);
+    fp8_measure(ctx, args.amax, args.dx_NHC.reshape(Shape{N, args.dx_NHC.num_elements() / N}));
   }
 }
 

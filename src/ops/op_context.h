@@ -20,11 +20,16 @@ struct OpContext {
 // attention. Depends on nothing but the number of threads, so that a plan can be made without a run.
 std::int64_t workspace_bytes(int num_threads);
 
-// The same for ops on a GPU: cuBLASLt's workspace and partial sums.
+// The same for ops on a GPU: cuBLASLt's workspace, partial sums, sorted rows of embeddings.
 inline constexpr std::int64_t kCudaWorkspaceBytes = std::int64_t{64} << 20;
 
 // Whether an output replaces what its tensor held or adds to it. Activations are written (kOverwrite)
 // unless stated; parameter gradients always add.
 enum class WriteMode : unsigned char { kOverwrite, kAdd };
+
+// What an output is added to: itself, or nothing.
+inline ConstTensorView base_of(const TensorView& y, WriteMode mode) {
+  return mode == WriteMode::kAdd ? ConstTensorView(y) : ConstTensorView();
+}
 
 }  // namespace cairn::ops

@@ -1,6 +1,6 @@
-// A row stays in the registers of a block (of a warp for the short rows of heads) from its first read to its last use. Backward
-// keeps the weight's gradient of its columns in registers, too, over all rows that a block works on, and lets the next row
-// come while it works on one.
+// Forward keeps a row in the registers of a block (of a warp for the short rows of heads) from its first read to its last use. Backward
+// keeps the weight's gradient of its columns there, over all rows that a block works on, and lets the next row come into shared memory
+// while it works on one.
 #include <algorithm>
 
 #include <cuda_pipeline.h>
@@ -160,6 +160,7 @@ struct Operands {
   __device__ void wait() const {
     if constexpr (kAhead) {
       __pipeline_wait_prior(1);
+      asm volatile("" ::: "memory");  // no read of the slots moves above it
     }
   }
   __device__ void read(float (&to)[Width], int turn, std::int64_t row, int operand, int i) const {

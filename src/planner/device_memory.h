@@ -10,7 +10,7 @@
 
 namespace cairn::planner {
 
-// Measured on H100 and H200; bench/results/2026-11-25-gpu-memory.md says how.
+// Measured on H100 and H200: bench/results/2026-11-25-gpu-memory.md says how, 2026-11-29-gpu-h200.md has the later ones.
 inline constexpr std::int64_t kMib = std::int64_t{1} << 20;
 inline constexpr std::int64_t kCudaContextBytes = 529 * kMib;  // context and handles, taken at open
 inline constexpr std::int64_t kCudaLaterBytes = 32 * kMib;     // what libraries take at first use

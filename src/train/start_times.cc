@@ -30,7 +30,7 @@ the first input was read, and in their order the parts of it:
 | `memory_s` | the run folder's lock, arenas, workers; on a CPU its peak is measured |
 | `weights_s` | initial weights drawn on the device, or weights and moments read |
 | `folder_s` | first files in the run folder |
-| `attention_s` | on a GPU: what was left to wait for the plans of attention, made beside all since `device_s`: read from `RUN/cache` or compiled |
+| `attention_s` | on a GPU: what was left to wait for the plans of attention over whole sequences, made beside all since `device_s`: read from `RUN/cache` or compiled; those of packed documents are waited for in the first step |
 | `products_s` | on a GPU: the first batch, and choices of matrix products read from `RUN/cache`, or tuned |
 | `first_step_s` | the first step; on a GPU its kernels are loaded and its graphs recorded |
 )";

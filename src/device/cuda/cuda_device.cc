@@ -174,13 +174,13 @@ Status CudaDevice::synchronize() {
 }
 
 void CudaDevice::make_current() const {
-  impl_->keep("choice of the GPU", cudaSetDevice(impl_->ordinal));
+  cudaSetDevice(impl_->ordinal);  // it was chosen before, in open()
 }
 
-void CudaDevice::start_thread(std::function<void()> work) {
-  impl_->threads.emplace_back([ordinal = impl_->ordinal, work = std::move(work)] {
-    cudaSetDevice(ordinal);  // it was chosen before, in open()
-    work();
+void CudaDevice::start_thread(std::function<void(std::stop_token)> work) {
+  impl_->threads.emplace_back([this, work = std::move(work)](const std::stop_token& stop) {
+    make_current();
+    work(stop);
   });
 }
 
