@@ -25,6 +25,8 @@ STEPS_70B = [1, 569_655, 789_001, 989_501, 1_062_328]  # the first of each stage
 DOUBLING_70B = 523_519
 
 
+LEAST_KILLS = 20
+
 def write_shard(prefix, num_tokens, rng):
     lengths = []
     while sum(lengths) < num_tokens:
@@ -106,7 +108,7 @@ def step_of(state):
 
 def disturb(cairn, run, state, kills, rng):
     """Attempts with random numbers of ranks, killed at random moments; how many of them were. Where a busy machine lets
-    none of them come forward, they get longer."""
+    none of them come forward, they get longer; where a quick one reaches the end after a few, all begins again."""
     num_killed = 0
     longest_s = 0.15
     step = 0
@@ -119,7 +121,11 @@ def disturb(cairn, run, state, kills, rng):
         error = process.communicate()[1]
         num_killed += process.returncode == -signal.SIGKILL
         if process.returncode == 0:
-            break
+            if num_killed >= LEAST_KILLS:
+                break
+            os.remove(state)
+            num_killed, step, longest_s = 0, 0, longest_s / 2
+            continue
         if process.returncode not in (0, -signal.SIGKILL):
             sys.exit(f"FAILED: an attempt ended with {process.returncode}: {error}")
         before, step = step, step_of(state)
@@ -149,7 +155,7 @@ def main():
         last = json.loads(output(rehearse + ["--state", state, "--ranks", "3"]))
     if last["step"] != whole["step"] or last["sample_chain"] != whole["sample_chain"]:
         sys.exit(f"FAILED: seed {arguments.seed}: {last} is not {whole}")
-    if num_killed < 20 or reached < whole["step"] // 2:
+    if num_killed < LEAST_KILLS or reached < whole["step"] // 2:
         sys.exit(f"FAILED: only {num_killed} attempts were killed, at step {reached}: nothing was tested")
     print(f"seed {arguments.seed}: {whole['step']} steps, {num_killed} kills up to step {reached}, "
           f"chain {whole['sample_chain']} both times")
