@@ -23,9 +23,8 @@ SCALE = 1_000_000
 SEQUENCE = 16
 STEPS_70B = [1, 569_655, 789_001, 989_501, 1_062_328]  # the first of each stage, as published
 DOUBLING_70B = 523_519
-
-
 LEAST_KILLS = 20
+
 
 def write_shard(prefix, num_tokens, rng):
     lengths = []
