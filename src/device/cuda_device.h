@@ -45,9 +45,12 @@ class CudaDevice {
   void copy_to_device(std::byte* to, const std::byte* from, std::int64_t num_bytes);
   void copy_to_host(std::byte* to, const std::byte* from, std::int64_t num_bytes);
 
-  // Kernels: after each launch. Keeps the first error with the op's name until synchronize().
+  // Kernels: after each launch. Keeps the first error with the op's name and layer until synchronize().
   void check_launch(std::string_view op);
-  // Waits for all work. kNodeSuspect with op and reason when any of it failed since the last call.
+  // The layer that launches from now on belong to; kNoLayer for none.
+  static constexpr int kNoLayer = -1;
+  void set_layer(int layer);
+  // Waits for all work. kNodeSuspect with layer, op and reason when any of it failed since the last call.
   [[nodiscard]] Status synchronize();
 
   // CUDA keeps per thread which GPU calls are for: open() makes it this one, other threads call this first.

@@ -47,6 +47,7 @@ void CudaDevice::release_pinned(std::byte* /*data*/) {}
 void CudaDevice::copy_to_device(std::byte* /*to*/, const std::byte* /*from*/, std::int64_t /*num_bytes*/) {}
 void CudaDevice::copy_to_host(std::byte* /*to*/, const std::byte* /*from*/, std::int64_t /*num_bytes*/) {}
 void CudaDevice::check_launch(std::string_view /*op*/) {}
+void CudaDevice::set_layer(int /*layer*/) {}
 Status CudaDevice::synchronize() {
   return bad_config("built without CUDA");
 }

@@ -39,5 +39,21 @@ TEST(CudaDevice, MemoryOfAPlanGoesThereAndBack) {
   EXPECT_EQ(mirror->view(weight).data<float>()[0], 0.0F);
 }
 
+TEST(CudaDevice, AnErrorIsToldOnceWithItsLayer) {
+  if (CudaDevice::count() == 0) {
+    GTEST_SKIP() << "no GPU";
+  }
+  auto device = CudaDevice::open(0);
+  ASSERT_TRUE(device.ok()) << device.status().message();
+  std::byte host[4] = {};
+  (*device)->set_layer(3);
+  (*device)->copy_to_host(host, nullptr, sizeof(host));
+  (*device)->set_layer(CudaDevice::kNoLayer);
+  const Status status = (*device)->synchronize();
+  EXPECT_EQ(status.code(), StatusCode::kNodeSuspect);
+  EXPECT_NE(status.message().find("layer 3, "), std::string::npos) << status.message();
+  EXPECT_TRUE((*device)->synchronize().ok());
+}
+
 }  // namespace
 }  // namespace cairn

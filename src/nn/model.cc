@@ -97,6 +97,11 @@ struct Model::Impl {
   RunContext run_context(int slot) const;
   RunContext batch_context(const BatchView& batch, int slot) const;
   bool is_on_gpu() const { return shape.device == DeviceKind::kCuda; }
+  void tell_layer(int layer) const {
+    if (is_on_gpu()) {
+      memory->device()->set_layer(layer);
+    }
+  }
   void stage(const BatchView& batch, int slot) const;
   ops::AttentionDims attention_dims() const;
   ops::AttentionMask staged_mask(const RunContext& run, const BatchView& batch) const;
@@ -316,8 +321,10 @@ void Model::Impl::fill_rope_tables() const {
 TensorView Model::Impl::run_blocks(const RunContext& run) const {
   embedding.forward(run, run.rows(stream.front()), run.ids_N);
   for (std::size_t layer = 0; layer < blocks.size(); ++layer) {
+    tell_layer(static_cast<int>(layer));
     blocks[layer].forward(run, run.rows(stream[layer + 1]), run.rows(stream[layer]));
   }
+  tell_layer(CudaDevice::kNoLayer);
   return run.rows(stream.back());
 }
 
@@ -482,12 +489,14 @@ void Model::backward(const BatchView& batch, int slot) {
 void Model::Impl::run_backward(const RunContext& run) const {
   const TensorView dstream_ND = run.rows(dstream);
   for (std::size_t layer = blocks.size(); layer-- > 0;) {
+    tell_layer(static_cast<int>(layer));
     const TensorView x_ND = run.rows(stream[layer]);
     if (shape.save_policy == SavePolicy::kFull) {
       blocks[layer].recompute(run, x_ND);
     }
     blocks[layer].backward(run, dstream_ND, x_ND);
   }
+  tell_layer(CudaDevice::kNoLayer);
   embedding.backward_weight(run, dstream_ND, run.ids_N);
 }
 

@@ -164,6 +164,13 @@ Status Trainer::open_memory() {
   return ok_status();
 }
 
+Status Trainer::wait_for_device() {
+  const Status status = device_ ? device_->synchronize() : ok_status();
+  return status.ok()
+             ? status
+             : Status(status.code(), fmt::format("rank 0, step {}: {}", state_.step + 1, status.message()));
+}
+
 Status Trainer::open_data() {
   const data::BatchOptions options = batch_options(config_, inputs_.eod_id, true);
   TRY(data::check_batch_options(options));

@@ -78,7 +78,8 @@ class Trainer {
   const Memory& moment_memory() const { return has_mirrored_moments() ? *mirror_ : *memory_; }
   Status upload(Lifetime lifetime) { return mirror_ ? memory_->upload(lifetime, *mirror_) : ok_status(); }
   void end_start_phase(const char* phase) { start_times_.end(phase, doors_.clock.monotonic_s()); }
-  Status wait_for_device() { return device_ ? device_->synchronize() : ok_status(); }
+  // kNodeSuspect with rank, step, layer and op when work on the GPU failed since the last call.
+  Status wait_for_device();
   Status open_data();
   Status open_telemetry();
   void describe_start(const checkpoint::StartDecision& decision);

@@ -25,13 +25,19 @@ struct CudaDevice::Impl {
   cudaStream_t stream = nullptr;
   cublasLtHandle_t blas = nullptr;
   std::string first_error;
+  int layer = kNoLayer;
   std::mutex op_states_mutex;
   std::map<std::type_index, std::shared_ptr<void>> op_states;
   std::vector<std::jthread> threads;
 
   void keep(std::string_view op, cudaError_t error) {
+    if (error != cudaSuccess) {
+      cudaGetLastError();  // CUDA would tell it again at the next launch
+    }
     if (error != cudaSuccess && first_error.empty()) {
-      first_error = fmt::format("{}: {} ({})", op, cudaGetErrorString(error), cudaGetErrorName(error));
+      const std::string place = layer == kNoLayer ? "" : fmt::format("layer {}, ", layer);
+      first_error =
+          fmt::format("{}{}: {} ({})", place, op, cudaGetErrorString(error), cudaGetErrorName(error));
     }
   }
 };
@@ -163,6 +169,10 @@ void CudaDevice::copy_to_host(std::byte* to, const std::byte* from, std::int64_t
 
 void CudaDevice::check_launch(std::string_view op) {
   impl_->keep(op, cudaGetLastError());
+}
+
+void CudaDevice::set_layer(int layer) {
+  impl_->layer = layer;
 }
 
 Status CudaDevice::synchronize() {
