@@ -1,43 +1,22 @@
 #include "data/token_shard.h"
 
-#include <random>
-
 #include <gtest/gtest.h>
 
-#include "data/token_shard_writer.h"
 #include "doors/sim_file_system.h"
+#include "tests/data/shard_fixture.h"
 
 namespace cairn::data {
 namespace {
 
-using Document = std::vector<std::int32_t>;
-
-Status write(FileSystem& files, const std::string& prefix, std::int64_t vocab_size,
-             const std::vector<Document>& documents) {
-  TRY_ASSIGN(TokenShardWriter writer, TokenShardWriter::create(files, prefix, vocab_size));
-  for (const Document& document : documents) {
-    TRY(writer.add_document(document));
-  }
-  return writer.finish();
-}
-
-std::vector<Document> some_documents(std::int64_t vocab_size) {
-  std::mt19937 random(17);
-  std::vector<Document> documents(40);
-  for (Document& document : documents) {
-    document.resize(random() % 5000);
-    for (std::int32_t& id : document) {
-      id = static_cast<std::int32_t>(random() % static_cast<std::uint64_t>(vocab_size));
-    }
-  }
-  return documents;
-}
+using test::Document;
+using test::some_documents;
+using test::write_shard;
 
 TEST(TokenShard, ReadsBackWhatWasWritten) {
   for (const std::int64_t vocab_size : {1000, 131'072}) {
     SimFileSystem files(1);
     const std::vector<Document> documents = some_documents(vocab_size);
-    ASSERT_TRUE(write(files, "corpus/part", vocab_size, documents).ok());
+    ASSERT_TRUE(write_shard(files, "corpus/part", vocab_size, documents).ok());
     const TokenShard shard = TokenShard::open(files, "corpus/part").value();
     EXPECT_EQ(shard.index().type, vocab_size == 1000 ? TokenType::kUint16 : TokenType::kInt32);
     ASSERT_EQ(shard.num_sequences(), 40);
@@ -57,7 +36,7 @@ TEST(TokenShard, ReadsBackWhatWasWritten) {
 
 TEST(TokenShard, IdsBeyondTheVocabularyAreNamedWithFileAndByte) {
   SimFileSystem files(6);
-  ASSERT_TRUE(write(files, "a", 1000, {{1, 2}, {3, 999, 4}}).ok());
+  ASSERT_TRUE(write_shard(files, "a", 1000, {{1, 2}, {3, 999, 4}}).ok());
   const TokenShard shard = TokenShard::open(files, "a").value();
   Document ids(3);
   const Status status = shard.read(1, 0, 500, ids);
@@ -68,7 +47,7 @@ TEST(TokenShard, IdsBeyondTheVocabularyAreNamedWithFileAndByte) {
 
 TEST(TokenShard, DamageIsFound) {
   SimFileSystem files(7);
-  ASSERT_TRUE(write(files, "a", 1000, some_documents(1000)).ok());
+  ASSERT_TRUE(write_shard(files, "a", 1000, some_documents(1000)).ok());
   const std::string whole = TokenShard::open(files, "a").value().fingerprint();
   files.flip_bit("a.bin", 1000, 3);
   EXPECT_NE(TokenShard::open(files, "a").value().fingerprint(), whole);

@@ -1,42 +1,22 @@
 #include "data/token_shard_writer.h"
 
-#include <random>
-
 #include <gtest/gtest.h>
 
 #include "data/token_shard.h"
 #include "doors/sim_file_system.h"
+#include "tests/data/shard_fixture.h"
 
 namespace cairn::data {
 namespace {
 
-using Document = std::vector<std::int32_t>;
-
-Status write(FileSystem& files, const std::string& prefix, std::int64_t vocab_size,
-             const std::vector<Document>& documents) {
-  TRY_ASSIGN(TokenShardWriter writer, TokenShardWriter::create(files, prefix, vocab_size));
-  for (const Document& document : documents) {
-    TRY(writer.add_document(document));
-  }
-  return writer.finish();
-}
-
-std::vector<Document> some_documents(std::int64_t vocab_size) {
-  std::mt19937 random(17);
-  std::vector<Document> documents(40);
-  for (Document& document : documents) {
-    document.resize(random() % 5000);
-    for (std::int32_t& id : document) {
-      id = static_cast<std::int32_t>(random() % static_cast<std::uint64_t>(vocab_size));
-    }
-  }
-  return documents;
-}
+using test::Document;
+using test::some_documents;
+using test::write_shard;
 
 TEST(TokenShardWriter, IsNeverOverwritten) {
   SimFileSystem files(2);
-  ASSERT_TRUE(write(files, "a", 100, {{1, 2}}).ok());
-  EXPECT_EQ(write(files, "a", 100, {{3}}).code(), StatusCode::kCannotWrite);
+  ASSERT_TRUE(write_shard(files, "a", 100, {{1, 2}}).ok());
+  EXPECT_EQ(write_shard(files, "a", 100, {{3}}).code(), StatusCode::kCannotWrite);
   EXPECT_EQ(TokenShard::open(files, "a").value().num_tokens(), 2);
 }
 
@@ -52,7 +32,7 @@ TEST(TokenShardWriter, AnAbandonedWriterLeavesNothing) {
 TEST(TokenShardWriter, AFullDiskLeavesNoShard) {
   SimFileSystem files(4);
   files.set_free_bytes(1000);
-  EXPECT_EQ(write(files, "a", 1000, some_documents(1000)).code(), StatusCode::kCannotWrite);
+  EXPECT_EQ(write_shard(files, "a", 1000, some_documents(1000)).code(), StatusCode::kCannotWrite);
   files.clear_faults();
   EXPECT_TRUE(files.all_files().empty());
   EXPECT_EQ(TokenShard::open(files, "a").status().code(), StatusCode::kNoInput);
@@ -61,7 +41,7 @@ TEST(TokenShardWriter, AFullDiskLeavesNoShard) {
 TEST(TokenShardWriter, ACrashLeavesAWholeShardOrNone) {
   const std::vector<Document> documents = {{1, 2, 3}, {}, {4}};
   SimFileSystem counting(5);
-  ASSERT_TRUE(write(counting, "d/a", 100, documents).ok());
+  ASSERT_TRUE(write_shard(counting, "d/a", 100, documents).ok());
   const std::int64_t num_operations = counting.num_operations();
   ASSERT_GT(num_operations, 5);
   for (std::int64_t k = 0; k < num_operations; ++k) {
@@ -69,7 +49,7 @@ TEST(TokenShardWriter, ACrashLeavesAWholeShardOrNone) {
          ++seed) {  // the odd ones kill the process, the even ones the power
       SimFileSystem files(seed);
       files.stop_at(k);
-      EXPECT_FALSE(write(files, "d/a", 100, documents).ok());
+      EXPECT_FALSE(write_shard(files, "d/a", 100, documents).ok());
       seed % 2 == 0 ? files.crash() : files.kill_process();
       files.clear_faults();
       if (files.exists("d/a.idx")) {
@@ -77,7 +57,7 @@ TEST(TokenShardWriter, ACrashLeavesAWholeShardOrNone) {
         ASSERT_TRUE(shard.ok()) << k << ", seed " << seed << ": " << shard.status().message();
         EXPECT_EQ(shard->num_tokens(), 4);
       } else {  // what is left is in nobody's way
-        const Status again = write(files, "d/a", 100, documents);
+        const Status again = write_shard(files, "d/a", 100, documents);
         ASSERT_TRUE(again.ok()) << k << ", seed " << seed << ": " << again.message();
         EXPECT_EQ(files.all_files().size(), 2U);
       }
@@ -88,12 +68,12 @@ TEST(TokenShardWriter, ACrashLeavesAWholeShardOrNone) {
 TEST(TokenShardWriter, AFailureBetweenTheTwoRenamesLeavesNothing) {
   const std::vector<Document> documents = {{1, 2, 3}};
   SimFileSystem counting(6);
-  ASSERT_TRUE(write(counting, "a", 100, documents).ok());
+  ASSERT_TRUE(write_shard(counting, "a", 100, documents).ok());
   const std::int64_t num_operations = counting.num_operations();
   for (std::int64_t k = 0; k < num_operations; ++k) {
     SimFileSystem files(6);
     files.fail_at(k, {StatusCode::kIo, "the disk does not answer"});
-    EXPECT_EQ(write(files, "a", 100, documents).code(), StatusCode::kIo);
+    EXPECT_EQ(write_shard(files, "a", 100, documents).code(), StatusCode::kIo);
     if (!files.exists("a.idx")) {  // what fails later fails at tidying up behind a whole shard
       EXPECT_TRUE(files.all_files().empty()) << k;
     }
@@ -103,7 +83,7 @@ TEST(TokenShardWriter, AFailureBetweenTheTwoRenamesLeavesNothing) {
 TEST(TokenShardWriter, ABinAloneIsNotOursToRemove) {
   SimFileSystem files(7);
   ASSERT_TRUE(files.replace_text("a.bin", "somebody's ids").ok());
-  EXPECT_EQ(write(files, "a", 100, {{3}}).code(), StatusCode::kCannotWrite);
+  EXPECT_EQ(write_shard(files, "a", 100, {{3}}).code(), StatusCode::kCannotWrite);
   EXPECT_EQ(*files.read_text("a.bin"), "somebody's ids");
 }
 
@@ -168,7 +148,7 @@ TEST(TokenShardWriter, ResumableWorkIsNotOverwritten) {
   SimFileSystem files(3);
   ASSERT_TRUE(files.make_directories(partial_folder("a")).ok());
   ASSERT_TRUE(files.replace_text(progress_file("a"), "{}").ok());
-  EXPECT_EQ(write(files, "a", 100, {{1}}).code(), StatusCode::kCannotWrite);
+  EXPECT_EQ(write_shard(files, "a", 100, {{1}}).code(), StatusCode::kCannotWrite);
   EXPECT_TRUE(files.exists(progress_file("a")));
 }
 
