@@ -141,15 +141,9 @@ Result<SampleOrder> SampleOrder::build(std::span<const std::int32_t> lengths,
     std::iota(shuffle_index.begin(), shuffle_index.end(), std::uint32_t{0});
     shuffle_in_parts(shuffle_index, is_last_separate ? before_last : size.num_samples, random, pool);
   }
-  SampleOrder order;
-  order.options_ = options;
-  order.tokens_per_epoch_ = tokens;
-  order.num_epochs_ = size.num_epochs;
-  order.num_samples_ = size.num_samples;
-  order.lengths_ = lengths;
-  order.arrays_ = {storage->document_index.span(), storage->starts.span(), storage->shuffle_index.span()};
-  order.storage_ = storage;
-  return order;
+  return SampleOrder(options, tokens, size, lengths,
+                     {storage->document_index.span(), storage->starts.span(), storage->shuffle_index.span()},
+                     storage);
 }
 
 Result<SampleOrder> SampleOrder::adopt(std::span<const std::int32_t> lengths,
@@ -164,15 +158,7 @@ Result<SampleOrder> SampleOrder::adopt(std::span<const std::int32_t> lengths,
       arrays.shuffle_index.size() != (options.shuffle ? num_samples : 0)) {
     return bad_data("an order of samples has arrays of other sizes than its source needs");
   }
-  SampleOrder order;
-  order.options_ = options;
-  order.tokens_per_epoch_ = tokens;
-  order.num_epochs_ = size.num_epochs;
-  order.num_samples_ = size.num_samples;
-  order.lengths_ = lengths;
-  order.arrays_ = arrays;
-  order.storage_ = std::move(storage);
-  return order;
+  return SampleOrder(options, tokens, size, lengths, arrays, std::move(storage));
 }
 
 std::int64_t SampleOrder::shuffled(std::int64_t sample) const {

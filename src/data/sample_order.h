@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/status.h"
@@ -111,7 +112,16 @@ class SampleOrder {
   StreamPosition start_of(std::int64_t stream_sample) const;
 
  private:
-  SampleOrder() = default;
+  SampleOrder(const SampleOrderOptions& options, std::int64_t tokens_per_epoch, const SampleOrderSize& size,
+              std::span<const std::int32_t> lengths, const SampleOrderArrays& arrays,
+              std::shared_ptr<const void> storage)
+      : options_(options),
+        tokens_per_epoch_(tokens_per_epoch),
+        num_epochs_(size.num_epochs),
+        num_samples_(size.num_samples),
+        lengths_(lengths),
+        arrays_(arrays),
+        storage_(std::move(storage)) {}
 
   SampleOrderOptions options_;
   std::int64_t tokens_per_epoch_ = 0;
